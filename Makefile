@@ -1,0 +1,52 @@
+# Needs only Python (>= 3.10) and make. Every target prepares what it needs in $(VENV); nothing is installed twice.
+PYTHON ?= python3
+VENV ?= .venv
+PYTEST_ARGS ?=
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
+MANIFEST := pyproject.toml constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint clean
+.DELETE_ON_ERROR:
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
+
+demo: $(VENV)/.installed-demo ## Simulate the embedded Office 365 day; results in runs/demo
+	@echo "==> sageserve simulate o365-day --out runs/demo"
+	@$(BIN)/sageserve simulate o365-day --out runs/demo
+
+test: $(VENV)/.installed-test ## Run the tests and doctests (PYTEST_ARGS="-k name" narrows them)
+	@echo "==> pytest -n auto $(PYTEST_ARGS)"
+	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+lint: $(VENV)/.installed-test ## Check style (ruff), format (ruff format) and types (mypy)
+	@echo "==> ruff check"
+	@$(BIN)/ruff check .
+	@echo "==> ruff format --check"
+	@$(BIN)/ruff format --check .
+	@echo "==> mypy"
+	@$(BIN)/mypy
+
+clean: ## Remove the environment, caches, build outputs and runs
+	@echo "==> removing $(VENV), caches, build outputs and runs"
+	@rm -rf $(VENV) build dist runs .pytest_cache .hypothesis .ruff_cache .mypy_cache *.egg-info
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@echo "==> creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 10) else "sageserve-env needs Python >= 3.10; try make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.installed-demo: $(VENV)/.created $(MANIFEST)
+	@echo "==> installing sageserve-env[plots,data] into $(VENV)"
+	@$(PIP) -e '.[plots,data]'
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.created $(MANIFEST)
+	@echo "==> installing sageserve-env[test] into $(VENV)"
+	@$(PIP) -e '.[test]'
+	@touch $@

@@ -1,0 +1,9 @@
+"""SageServe as a Gymnasium environment: fleets of LLM servers, simulated request by request.
+
+Importing this package is cheap: the simulator and everything that needs Numba, pandas or a plotting library load on first use,
+from their own subpackages (``world``, ``workload``, ``sim``, ``evaluation``).
+"""
+
+__version__ = "0.1.0"
+
+__all__ = ["__version__"]

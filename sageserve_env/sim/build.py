@@ -1,0 +1,228 @@
+"""From a world to the simulator's arrays: the read-only tables, and the state at time zero."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.errors import InputError
+from sageserve_env.sim import state as st
+from sageserve_env.workload.request import preference_orders
+from sageserve_env.world.schema import Model, World
+
+Array = NDArray[np.generic]
+
+
+def world_tables(world: World) -> dict[str, Array]:
+    """A validated world as read-only arrays, by the names in ``WORLD_FIELDS``."""
+    delay_s, delay_class = delays(world)
+    profile, knot, decode_s = profiles(world)
+    tables = {
+        "settings": settings(world),
+        "tier": tiers(world),
+        "pool": pools(world),
+        "region": regions(world),
+        "profile": profile,
+        "knot": knot,
+        "decode_s": decode_s,
+        "delay_s": delay_s,
+        "delay_class": delay_class,
+        "preference": preference_orders(len(world.regions)),
+    }
+    for table in tables.values():
+        table.flags.writeable = False
+    return tables
+
+
+def settings(world: World) -> Array:
+    """Scalars of the world, shape (1,)."""
+    row = np.zeros(1, st.SETTINGS)
+    values = {
+        "tick_s": world.scaling.tick_s,
+        "overhead_s": world.serving.iteration_overhead_s,
+        "mixed_factor": world.serving.mixed_factor,
+        "promote_after_s": world.niw.promote_after_s,
+        "urgent_s": world.dpa.urgent_s,
+        "severe_s": world.dpa.severe_s,
+        "reclaim_s": world.lead_times.reclaim_s,
+        "redeploy_s": world.lead_times.redeploy_s,
+        "remote_fetch_s": world.lead_times.remote_fetch_s,
+        "max_batch": world.serving.max_batch,
+        "two_step": world.serving.kv_admission == "two_step",
+        "niw_managed": world.niw.managed,
+        "release_on_tick": world.niw.release_on_tick,
+        "release_high_count": world.niw.release_count[0],
+        "release_low_count": world.niw.release_count[1],
+        "models": len(world.models),
+        "pools": len(world.pools),
+        "vm_types": len(world.vm_types),
+        "regions": len(world.regions),
+        "niw_pool": first_pool(world, "NIW"),
+    }
+    for name, value in values.items():
+        row[name] = value
+    return row
+
+
+def first_pool(world: World, tier: str) -> int:
+    """Index of the pool where a tier's requests enter."""
+    return next(index for index, pool in enumerate(world.pools) if tier in pool.tiers)
+
+
+def tiers(world: World) -> Array:
+    """Service levels and entry pools, shape (T,)."""
+    rows = [(tier.slo_s, tier.fcfs_offset_s, first_pool(world, tier.name)) for tier in world.tiers]
+    return np.array(rows, st.TIER)
+
+
+def pools(world: World) -> Array:
+    """Spill rules, shape (P,)."""
+    names = [pool.name for pool in world.pools]
+    spill = [st.NONE if pool.spill_to is None else names.index(pool.spill_to) for pool in world.pools]
+    return np.array([(pool.spill_utilization, to) for pool, to in zip(world.pools, spill, strict=True)], st.POOL)
+
+
+def regions(world: World) -> Array:
+    """Where each region's VMs lie, and how near any region is, shape (R,)."""
+    vms = [sum(region.vm_capacity.values()) for region in world.regions]
+    first = [0, *itertools.accumulate(vms)][: len(vms)]
+    nearest = [min(row) + world.routing.delay_s for row in world.latency_s]
+    return np.array(list(zip(first, vms, nearest, strict=True)), st.REGION)
+
+
+def delays(world: World) -> tuple[Array, Array]:
+    """Distinct network delays in seconds, shape (Q,), and which of them each (origin, destination) has, shape (R, R)."""
+    delay = np.array(world.latency_s, dtype=np.float64) + world.routing.delay_s
+    distinct, inverse = np.unique(delay, return_inverse=True)
+    return distinct, inverse.reshape(delay.shape).astype(np.int32)
+
+
+def profiles(world: World) -> tuple[Array, Array, Array]:
+    """Iteration times: profiles (M * K,), all prefill knots, and decode seconds by batch size (M * K, BATCH_LIMIT + 1)."""
+    n = len(world.models) * len(world.vm_types)
+    rows = np.zeros(n, st.PROFILE)
+    decode_s = np.zeros((n, st.BATCH_LIMIT + 1))
+    knots: list[tuple[float, float]] = []
+    for index, (model, vm_type) in enumerate(itertools.product(world.models, world.vm_types)):
+        profile = model.profiles.get(vm_type.name)
+        if profile is None:
+            continue
+        kv_tokens = kv_capacity_tokens(model, vm_type.gpu_memory_bytes)
+        rows[index] = (len(profile.prefill.tokens), len(knots), kv_tokens)
+        knots.extend(zip(profile.prefill.tokens, profile.prefill.seconds, strict=True))
+        decode_s[index] = extended(profile.decode.tokens, profile.decode.seconds, np.arange(st.BATCH_LIMIT + 1.0))
+    return rows, np.array(knots, st.KNOT), decode_s
+
+
+def kv_capacity_tokens(model: Model, memory_bytes: int) -> int:
+    """KV tokens that fit beside a model's weights."""
+    return int((memory_bytes - model.weights_bytes) // model.kv_bytes_per_token)
+
+
+def extended(x: tuple[float, ...], y: tuple[float, ...], at: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A piecewise-linear table with its first and last segments extended both ways; its magnitude, as the kernel takes it."""
+    knots, values = np.array(x), np.array(y)
+    low = np.clip(np.searchsorted(knots, at, side="right") - 1, 0, len(knots) - 2)
+    slope = (values[low + 1] - values[low]) / (knots[low + 1] - knots[low])
+    return np.abs(values[low] + slope * (at - knots[low]))
+
+
+def initial_state(world: World, *, n_envs: int = 1, max_in_flight: int = 1024) -> dict[str, Array]:
+    """The state at time zero, no VM serving yet, by the names in ``STATE_FIELDS``, the environment on the first axis.
+
+    Args:
+        world: A validated world.
+        n_envs: Environments.
+        max_in_flight: Slots of the pool of requests in flight.
+    """
+    n_regions, n_models, n_types = len(world.regions), len(world.models), len(world.vm_types)
+    n_endpoints = n_regions * n_models * len(world.pools)
+    vms = [sum(region.vm_capacity.values()) for region in world.regions]
+    n_ways = len(delays(world)[0])
+    leaves = 1 << (n_ways + sum(vms)).bit_length()
+    shapes = {
+        "clock": ((1,), st.CLOCK),
+        "event": ((2 * leaves,), st.EVENT),
+        "transit": ((n_ways,), st.QUEUE),
+        "endpoint": ((n_endpoints,), st.ENDPOINT),
+        "held": ((n_endpoints,), st.QUEUE),
+        "member": ((n_endpoints, max(vms)), np.dtype(np.int32)),
+        "lane": ((n_endpoints * st.N_TIERS,), st.LANE),
+        "fleet": ((n_endpoints * n_types,), st.FLEET),
+        "spot": ((n_regions * n_types,), st.SPOT_VMS),
+        "origin": ((n_regions * n_models * st.N_TIERS,), st.ORIGIN),
+        "central": ((n_regions * n_models * st.N_TIERS,), st.QUEUE),
+        "instance": ((sum(vms),), st.INSTANCE),
+        "queue": ((sum(vms), st.N_QUEUES), st.QUEUE),
+        "batch": ((sum(vms), world.serving.max_batch), np.dtype(np.int64)),
+        "flight": ((max_in_flight,), st.FLIGHT),
+        "hist": ((n_endpoints * st.N_TIERS, 2, st.N_BINS), np.dtype(np.uint32)),
+        "stored": ((n_regions * n_models,), np.dtype(np.uint8)),
+        "model_knobs": ((n_models,), st.MODEL_KNOBS),
+        "region_weight": ((n_models, n_regions), np.dtype(np.float64)),
+    }
+    arrays: dict[str, Array] = {name: np.zeros((n_envs, *shape), dtype) for name, (shape, dtype) in shapes.items()}
+    fill_empty_lists(arrays)
+    fill_places(arrays, world)
+    return arrays
+
+
+def fill_empty_lists(arrays: dict[str, Array]) -> None:
+    """Mark every list as empty and every event source as having no event."""
+    for name in ("transit", "held", "central", "queue"):
+        arrays[name]["head"] = arrays[name]["tail"] = st.NONE
+    arrays["clock"]["flight_free"] = st.NONE
+    arrays["instance"]["prefill_head"] = arrays["instance"]["prefill_tail"] = st.NONE
+    arrays["event"]["time_s"] = np.inf
+
+
+def fill_places(arrays: dict[str, Array], world: World) -> None:
+    """Write where each endpoint and VM is; every VM begins as spot and blank, and every region stores the models it lists."""
+    n_models, n_types = len(world.models), len(world.vm_types)
+    index = list(itertools.product(range(len(world.regions)), range(n_models), range(len(world.pools))))
+    for column, name in enumerate(("region", "model", "pool")):
+        arrays["endpoint"][name] = [row[column] for row in index]
+    type_index = {vm_type.name: k for k, vm_type in enumerate(world.vm_types)}
+    places = [
+        (r, type_index[name]) for r, region in enumerate(world.regions) for name, count in by_type(world, region.vm_capacity) for _ in range(count)
+    ]
+    arrays["instance"]["region"] = [place[0] for place in places]
+    arrays["instance"]["vm_type"] = [place[1] for place in places]
+    arrays["instance"]["model"] = arrays["instance"]["endpoint"] = st.NONE
+    for place in places:
+        arrays["spot"]["vms"][:, place[0] * n_types + place[1]] += 1
+    for r, region in enumerate(world.regions):
+        for m, model in enumerate(world.models):
+            arrays["stored"][:, r * n_models + m] = region.stored_models is None or model.name in region.stored_models
+
+
+def by_type(world: World, capacity: dict[str, int]) -> list[tuple[str, int]]:
+    """A region's VMs in the order of the world's VM types."""
+    return [(vm_type.name, capacity.get(vm_type.name, 0)) for vm_type in world.vm_types]
+
+
+def initial_instances(world: World) -> NDArray[np.int32]:
+    """Instances at the start of each endpoint and VM type, shape (N, K): the earlier types of a region are taken first.
+
+    Raises:
+        InputError: A region has too few VMs on which its models run.
+    """
+    counts = np.zeros((len(world.regions), len(world.models), len(world.pools), len(world.vm_types)), np.int32)
+    for r, region in enumerate(world.regions):
+        left = dict(by_type(world, region.vm_capacity))
+        for m, model in enumerate(world.models):
+            for p, pool in enumerate(world.pools):
+                wanted = pool.instances.get(model.name, 0)
+                for k, vm_type in enumerate(world.vm_types):
+                    taken = min(wanted, left[vm_type.name]) if vm_type.name in model.profiles else 0
+                    counts[r, m, p, k] = taken
+                    left[vm_type.name] -= taken
+                    wanted -= taken
+                if wanted > 0:
+                    raise InputError(
+                        f"region {region.name}: {wanted} of the {pool.instances[model.name]} instances of {model.name} in pool "
+                        f"{pool.name} have no VM; raise its vm_capacity or start with fewer instances"
+                    )
+    return counts.reshape(-1, len(world.vm_types))

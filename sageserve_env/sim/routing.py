@@ -1,0 +1,205 @@
+"""Where a request goes: arrival at the global router, the choice of a region, the way there (paper section 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sageserve_env.sim import queues
+from sageserve_env.sim.compile import kernel
+from sageserve_env.sim.events import NEVER_S, schedule
+from sageserve_env.sim.state import N_TIERS, NIW, NONE, Sim
+
+
+@kernel
+def utilization(s: Sim, endpoint: int) -> float:
+    """Effective memory utilization: the share of KV memory in use over active instances; 1 where none is active."""
+    ep = s.endpoint[endpoint]
+    return ep.kv_used / ep.kv_capacity if ep.kv_capacity > 0 else 1.0
+
+
+@kernel
+def endpoint_for(s: Sim, region: int, model: int, tier: int) -> int:
+    """The endpoint of a region where a tier's requests for a model enter, or spill to when that pool is busy."""
+    settings = s.settings[0]
+    first = (region * settings.models + model) * settings.pools
+    pool = s.tier[tier].pool
+    for _ in range(settings.pools):
+        if s.pool[pool].spill_to == NONE or utilization(s, first + pool) <= s.pool[pool].spill_utilization:
+            break
+        pool = s.pool[pool].spill_to
+    return first + pool
+
+
+@kernel
+def arrival(s: Sim, row: Any) -> None:
+    """A request reaches the global router: it is routed, queued if non-interactive, or rejected if it can fit nowhere."""
+    clock = s.clock[0]
+    origin_index = origin_of(s, row.origin, row.model, row.tier)
+    origin = s.origin[origin_index]
+    origin.arrived += 1
+    origin.prompt_tokens += row.prompt_tokens
+    origin.output_tokens += row.output_tokens
+    slot = queues.take_slot(s)
+    fill(s, slot, row)
+    clock.arrived += 1
+    if s.flight[slot].unattainable:
+        origin.unattainable += 1
+    if not fits_somewhere(s, slot):
+        origin.rejected += 1
+        clock.rejected += 1
+        write_log(s, slot, True)
+        queues.free_slot(s, slot)
+    elif row.tier == NIW and s.settings[0].niw_managed:
+        queues.append(s.flight, s.central[origin_index], slot)
+        origin.queued += 1
+        origin.queued_tokens += row.prompt_tokens
+        clock.niw_queued += 1
+    else:
+        route(s, slot)
+
+
+@kernel
+def origin_of(s: Sim, region: int, model: int, tier: int) -> int:
+    """Index of an origin (region, model, tier)."""
+    return (region * s.settings[0].models + model) * N_TIERS + tier
+
+
+@kernel
+def fill(s: Sim, slot: int, row: Any) -> None:
+    """Write a new request into its slot."""
+    request = s.flight[slot]
+    request.arrival_s = row.arrival_s
+    request.request = s.clock[0].arrived
+    request.prompt = row.prompt_tokens
+    request.output = row.output_tokens
+    request.model = row.model
+    request.origin = row.origin
+    request.tier = row.tier
+    request.preference = row.preference
+    request.endpoint = NONE
+    request.vm = NONE
+    request.routed_s = request.prefill_start_s = request.first_token_s = request.decode_start_s = NEVER_S
+    request.unattainable = quickest_s(s, slot) > s.tier[row.tier].slo_s
+    rank_as(s, slot, row.tier, row.arrival_s)
+
+
+@kernel
+def rank_as(s: Sim, slot: int, tier: int, arrival_s: float) -> None:
+    """Set what the admission orders read: as a request of ``tier`` that arrived at ``arrival_s``."""
+    request = s.flight[slot]
+    request.rank = tier
+    request.key_s = arrival_s + s.tier[tier].fcfs_offset_s
+    request.deadline_s = arrival_s + s.tier[tier].slo_s
+
+
+@kernel
+def quickest_s(s: Sim, slot: int) -> float:
+    """What the service level counts, at best: the nearest region and an idle instance of the quickest VM type."""
+    request, settings = s.flight[slot], s.settings[0]
+    best_s = NEVER_S
+    for vm_type in range(settings.vm_types):
+        profile = request.model * settings.vm_types + vm_type
+        if s.profile[profile].knots == 0:
+            continue
+        alone_s = prefill_s(s, profile, request.prompt) + settings.overhead_s
+        if request.tier == NIW:
+            alone_s += (request.output - 1) * (s.decode_s[profile, 1] + settings.overhead_s)
+        best_s = min(best_s, alone_s)
+    return best_s + s.region[request.origin].nearest_s
+
+
+@kernel
+def prefill_s(s: Sim, profile: int, tokens: float) -> float:
+    """The prefill table at a number of tokens: piecewise linear, its first and last segments extended."""
+    knot, first = s.knot, s.profile[profile].first_knot
+    low, high = first, first + s.profile[profile].knots - 1
+    while high - low > 1:
+        middle = (low + high) >> 1
+        if knot[middle].tokens <= tokens:
+            low = middle
+        else:
+            high = middle
+    slope = (knot[high].seconds - knot[low].seconds) / (knot[high].tokens - knot[low].tokens)
+    return abs(knot[low].seconds + slope * (tokens - knot[low].tokens))
+
+
+@kernel
+def fits_somewhere(s: Sim, slot: int) -> bool:
+    """Whether the request's prompt and output fit into the KV memory of some VM type."""
+    request, vm_types = s.flight[slot], s.settings[0].vm_types
+    for vm_type in range(vm_types):
+        if request.prompt + request.output <= s.profile[request.model * vm_types + vm_type].kv_tokens:
+            return True
+    return False
+
+
+@kernel
+def route(s: Sim, slot: int) -> None:
+    """Send a request to the first region in its order below the threshold, else to the least utilized.
+
+    A region's weight divides its utilization: a region of weight 0.5 looks twice as full, one of weight 0 is used last.
+    """
+    request = s.flight[slot]
+    threshold = s.model_knobs[request.model].routing_threshold
+    order = s.preference[request.origin, request.preference]
+    best, best_load = NONE, NEVER_S
+    for region in order:
+        endpoint = endpoint_for(s, region, request.model, request.rank)
+        load = apparent_load(s, endpoint, region, request.model, request.prompt + request.output)
+        if load < threshold:
+            send(s, slot, endpoint, region)
+            return
+        if best == NONE or load < best_load:
+            best, best_load = endpoint, load
+    send(s, slot, best, s.endpoint[best].region)
+
+
+@kernel
+def apparent_load(s: Sim, endpoint: int, region: int, model: int, tokens: int) -> float:
+    """Utilization divided by the region's weight; beyond any threshold where no active instance can hold the request."""
+    weight = s.region_weight[model, region]
+    load = utilization(s, endpoint) / weight if weight > 0.0 else 1e6
+    return load if tokens <= s.endpoint[endpoint].largest_kv else load + 1e9
+
+
+@kernel
+def send(s: Sim, slot: int, endpoint: int, region: int) -> None:
+    """Put a request on its way; ways of equal delay share a queue, so that each queue is first in, first out."""
+    request, now_s = s.flight[slot], s.clock[0].now_s
+    way = s.delay_class[request.origin, region]
+    request.endpoint = endpoint
+    request.routed_s = now_s
+    request.reach_s = now_s + s.delay_s[way]
+    transit = s.transit[way]
+    if transit.head == NONE:
+        schedule(s.event, way, request.reach_s)
+    queues.append(s.flight, transit, slot)
+
+
+@kernel
+def write_log(s: Sim, slot: int, rejected: bool) -> None:
+    """Write a finished request to the log, when one is kept."""
+    if s.log.shape[0] == 0:
+        return
+    request, clock = s.flight[slot], s.clock[0]
+    row = s.log[clock.log_rows]
+    clock.log_rows += 1
+    row.request = request.request
+    row.arrival_s = request.arrival_s
+    row.routed_s = request.routed_s
+    row.prefill_start_s = request.prefill_start_s
+    row.first_token_s = request.first_token_s
+    row.decode_start_s = request.decode_start_s
+    row.completion_s = NEVER_S if rejected else clock.now_s
+    row.prompt_tokens = request.prompt
+    row.output_tokens = request.output
+    row.model = request.model
+    row.origin = request.origin
+    row.tier = request.tier
+    row.rejected = rejected
+    row.vm = request.vm
+    row.instance = row.region = row.pool = NONE
+    if not rejected:
+        row.instance = s.instance[request.vm].serial
+        row.region = s.endpoint[request.endpoint].region
+        row.pool = s.endpoint[request.endpoint].pool

@@ -1,0 +1,218 @@
+"""The simulator's face: build it from a world and a workload, advance it, set its knobs, read it, save it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.errors import InputError
+from sageserve_env.sim import kernel
+from sageserve_env.sim import state as st
+from sageserve_env.sim.build import initial_instances, initial_state, world_tables
+from sageserve_env.sim.checks import INVARIANTS, first_broken
+from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
+from sageserve_env.sim.telemetry import Telemetry, read_telemetry
+from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
+from sageserve_env.world.schema import World
+from sageserve_env.world.validate import validate
+
+LOG_ROWS = 65_536
+NO_LIMIT = 1 << 62
+FIRST_FLIGHT_SLOTS = 1024
+MAX_IN_FLIGHT = 1 << 24
+"""Slots that the pool of requests in flight begins with, and the most that it grows to by default (about 2 GiB)."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A simulator at one instant, random state of its workload included. Opaque; from the same world and workload only."""
+
+    arrays: dict[str, NDArray[Any]]
+    stream: Any
+    chunk: Chunk
+    is_last_chunk: bool
+    log: tuple[NDArray[Any], ...]
+
+
+class Simulator:
+    """Serves a workload on a world, request by request (paper sections 3 to 5).
+
+    The fleet starts with the world's initial instances, active at time zero and held there until :meth:`apply` says otherwise.
+
+    Args:
+        world: What exists.
+        workload: What arrives.
+        seed: Seed of the workload; the simulator itself draws no random number.
+        log_requests: Keep a row for each finished request (see :meth:`request_log`).
+        check: Verify every invariant of docs/invariants.md after every event. Slow: for tests and debugging.
+        max_in_flight: Most requests in the system at once. The pool starts small and grows up to here.
+
+    Raises:
+        InputError: The world is not valid, or the workload names a model or region that the world does not have.
+
+    Example:
+        >>> from sageserve_env.world import load_world
+        >>> from sageserve_env.workload import load_workload
+        >>> sim = Simulator(load_world("published"), load_workload("o365-hour"))
+        >>> sim.advance(60.0)
+        >>> sim.now_s
+        60.0
+    """
+
+    def __init__(
+        self,
+        world: World,
+        workload: Workload,
+        *,
+        seed: int = 0,
+        log_requests: bool = False,
+        check: bool = False,
+        max_in_flight: int = MAX_IN_FLIGHT,
+    ) -> None:
+        if max_in_flight < 1:
+            raise InputError(f"max_in_flight = {max_in_flight}; give at least 1")
+        self.world = validate(world)
+        self.workload = workload
+        self.max_in_flight = max_in_flight
+        self._stream = workload.stream(world, seed)
+        self._tables = world_tables(world)
+        self._check = check
+        self._batch = initial_state(world, max_in_flight=min(FIRST_FLIGHT_SLOTS, max_in_flight))
+        self._chunk: Chunk = np.zeros(0, REQUEST_DTYPE)
+        self._is_last_chunk = False
+        self._log_buffer: NDArray[Any] = np.zeros(LOG_ROWS if log_requests else 0, st.LOG)
+        self._log: list[NDArray[Any]] = []
+        self._bind()
+        kernel.deploy(initial_instances(world), *self._arguments())
+        self.apply(Knobs.static(world))
+
+    @property
+    def now_s(self) -> float:
+        """Simulated seconds since the start of the workload."""
+        return float(self._state["clock"][0]["now_s"])
+
+    @property
+    def events(self) -> int:
+        """Events simulated so far."""
+        return int(self._state["clock"][0]["events"])
+
+    def advance(self, until_s: float) -> None:
+        """Simulate every event in [now_s, until_s).
+
+        Args:
+            until_s: Where to stop, in seconds since the start of the workload.
+
+        Raises:
+            InputError: ``until_s`` is before now or not finite, or more than ``max_in_flight`` requests are in the system.
+        """
+        if not math.isfinite(until_s) or until_s < self.now_s:
+            raise InputError(f"advance(until_s={until_s}): give a finite time at or after now, {self.now_s} s")
+        while True:
+            why = kernel.advance(until_s, self._is_last_chunk, 1 if self._check else NO_LIMIT, *self._arguments())
+            if why == kernel.REACHED:
+                return
+            if why == kernel.CHUNK_USED:
+                self._next_chunk()
+            elif why == kernel.FLIGHT_FULL:
+                self._grow_flight()
+            elif why == kernel.LOG_FULL:
+                self._empty_log()
+            else:
+                self._verify()
+
+    def apply(self, knobs: Knobs) -> None:
+        """Put knobs into force now. Bounds move endpoints at once; everything else acts from the next event on.
+
+        Raises:
+            InputError: A knob has the wrong shape or a value out of its range; nothing is changed then.
+        """
+        knobs.validated(self.world)
+        endpoint, fleet, model_knobs = self._state["endpoint"], self._state["fleet"], self._state["model_knobs"]
+        fleet["floor"] = np.ravel(knobs.floor)
+        fleet["cap"] = np.ravel(knobs.cap)
+        endpoint["scale_out_utilization"] = knobs.scale_out_utilization
+        endpoint["scale_in_utilization"] = knobs.scale_in_utilization
+        endpoint["cool_down_s"] = knobs.cool_down_s
+        model_knobs["routing_threshold"] = knobs.routing_threshold
+        model_knobs["release_high"] = np.asarray(knobs.niw_release)[:, 0]
+        model_knobs["release_low"] = np.asarray(knobs.niw_release)[:, 1]
+        self._state["region_weight"][...] = knobs.region_weight
+        kernel.settle(ADMISSION_ORDERS.index(knobs.admission_order), *self._arguments())
+
+    def telemetry(self) -> Telemetry:
+        """What a policy sees now; a copy that later events do not change."""
+        return read_telemetry(self._state, len(self.world.regions), len(self.world.models), len(self.world.vm_types))
+
+    def request_log(self) -> NDArray[np.void]:
+        """The requests finished so far in order of completion, dtype ``sim.state.LOG``; times that did not happen are infinite.
+
+        Raises:
+            InputError: The simulator was built without ``log_requests=True``.
+        """
+        if self._log_buffer.shape[0] == 0:
+            raise InputError("request_log(): no log was kept; build the Simulator with log_requests=True")
+        return np.concatenate([*self._log, self._log_buffer[: self._state["clock"][0]["log_rows"]]])
+
+    def snapshot(self) -> Snapshot:
+        """Everything that decides the future, and the log so far."""
+        used = int(self._state["clock"][0]["flight_used"])
+        arrays = {name: array.copy() for name, array in self._batch.items() if name != "flight"}
+        arrays["flight"] = self._batch["flight"][:, :used].copy()
+        log = (*self._log, self._log_buffer[: self._state["clock"][0]["log_rows"]].copy())
+        return Snapshot(arrays, self._stream.snapshot(), self._chunk, self._is_last_chunk, log)
+
+    def restore(self, snapshot: Snapshot) -> None:
+        """Return to a snapshot; what follows is the same, bit for bit, as what followed it."""
+        for name, array in snapshot.arrays.items():
+            if name != "flight":
+                self._batch[name][...] = array
+        used = snapshot.arrays["flight"].shape[1]
+        if used > self._batch["flight"].shape[1]:
+            self._set_flight(snapshot.arrays["flight"])
+        self._batch["flight"][:, :used] = snapshot.arrays["flight"]
+        self._stream.restore(snapshot.stream)
+        self._chunk, self._is_last_chunk = snapshot.chunk, snapshot.is_last_chunk
+        *self._log, unfinished = snapshot.log
+        self._log_buffer[: len(unfinished)] = unfinished
+
+    def _bind(self) -> None:
+        """Take the one environment's view of each array."""
+        self._state = {name: array[0] for name, array in self._batch.items()}
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """The arrays of :class:`sim.state.Sim`."""
+        return (*self._state.values(), *self._tables.values(), self._chunk, self._log_buffer)
+
+    def _verify(self) -> None:
+        number = first_broken(*self._arguments())
+        if number:
+            raise AssertionError(f"invariant {number} broken at {self.now_s} s: {INVARIANTS[number]}")
+
+    def _next_chunk(self) -> None:
+        self._chunk = self._stream.next_chunk()
+        self._is_last_chunk = len(self._chunk) == 0
+        self._state["clock"]["cursor"] = 0
+
+    def _grow_flight(self) -> None:
+        slots = self._batch["flight"].shape[1]
+        if slots >= self.max_in_flight:
+            raise InputError(
+                f"max_in_flight = {self.max_in_flight}: more requests than that are in the system at {self.now_s:.0f} s; "
+                "raise max_in_flight or give the fleet more instances"
+            )
+        grown = np.zeros((1, min(2 * slots, self.max_in_flight)), st.FLIGHT)
+        grown[:, :slots] = self._batch["flight"]
+        self._set_flight(grown)
+
+    def _set_flight(self, flight: NDArray[Any]) -> None:
+        self._batch["flight"] = flight.copy()
+        self._bind()
+
+    def _empty_log(self) -> None:
+        rows = int(self._state["clock"][0]["log_rows"])
+        self._log.append(self._log_buffer[:rows].copy())
+        self._state["clock"]["log_rows"] = 0

@@ -1,0 +1,152 @@
+"""A VM's life: spot, provisioning, active, draining, spot again (paper section 5)."""
+
+from __future__ import annotations
+
+from sageserve_env.sim.compile import kernel
+from sageserve_env.sim.events import NEVER_S, schedule
+from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, SPOT, Sim
+
+
+@kernel
+def source_of(s: Sim, vm: int) -> int:
+    """The event source of a VM: sources are the transit queues, the tick, then the VMs."""
+    return s.transit.shape[0] + 1 + vm
+
+
+@kernel
+def change_state(s: Sim, vm: int, state: int) -> None:
+    """Move a VM to another state and book the time that it spent in the one it leaves."""
+    leave_state(s, vm)
+    inst = s.instance[vm]
+    inst.state = state
+    inst.state_since_s = s.clock[0].now_s
+    count(s, vm, 1)
+
+
+@kernel
+def leave_state(s: Sim, vm: int) -> None:
+    """Book the time since the VM's last change of state and take it off the counts."""
+    inst = s.instance[vm]
+    elapsed_s = s.clock[0].now_s - inst.state_since_s
+    vm_types = s.settings[0].vm_types
+    if inst.state == SPOT:
+        s.spot[inst.region * vm_types + inst.vm_type].spot_s += elapsed_s
+    else:
+        fleet = s.fleet[inst.endpoint * vm_types + inst.vm_type]
+        if inst.state == ACTIVE:
+            fleet.active_s += elapsed_s
+        elif inst.state == PROVISIONING:
+            fleet.provisioning_s += elapsed_s
+        else:
+            fleet.draining_s += elapsed_s
+    count(s, vm, -1)
+
+
+@kernel
+def count(s: Sim, vm: int, change: int) -> None:
+    """Add a VM to, or take it off, the counts of its state."""
+    inst = s.instance[vm]
+    vm_types = s.settings[0].vm_types
+    if inst.state == SPOT:
+        s.spot[inst.region * vm_types + inst.vm_type].vms += change
+        return
+    fleet, endpoint = s.fleet[inst.endpoint * vm_types + inst.vm_type], s.endpoint[inst.endpoint]
+    if inst.state == ACTIVE:
+        fleet.active += change
+        endpoint.active += change
+    elif inst.state == PROVISIONING:
+        fleet.provisioning += change
+        endpoint.provisioning += change
+    else:
+        fleet.draining += change
+        endpoint.draining += change
+
+
+@kernel
+def integrate_kv(s: Sim, endpoint: int) -> None:
+    """Bring an endpoint's KV integrals up to now, before its memory in use or its capacity changes."""
+    ep = s.endpoint[endpoint]
+    elapsed_s = s.clock[0].now_s - ep.kv_since_s
+    ep.kv_used_integral += ep.kv_used * elapsed_s
+    ep.kv_capacity_integral += ep.kv_capacity * elapsed_s
+    ep.kv_since_s = s.clock[0].now_s
+
+
+@kernel
+def take_kv(s: Sim, vm: int, tokens: int) -> None:
+    """Take KV memory on an instance, or give it back (``tokens < 0``). A draining instance is not in its endpoint's sums."""
+    inst = s.instance[vm]
+    inst.kv_used += tokens
+    if inst.state == ACTIVE:
+        integrate_kv(s, inst.endpoint)
+        s.endpoint[inst.endpoint].kv_used += tokens
+
+
+@kernel
+def activate(s: Sim, vm: int) -> None:
+    """A VM starts to serve its endpoint."""
+    inst = s.instance[vm]
+    ep = s.endpoint[inst.endpoint]
+    inst.model = ep.model
+    if inst.fetched:
+        s.stored[inst.region * s.settings[0].models + ep.model] = 1
+        inst.fetched = 0
+    inst.serial = ep.created
+    ep.created += 1
+    inst.kv_capacity = s.profile[inst.profile].kv_tokens
+    integrate_kv(s, inst.endpoint)
+    ep.kv_capacity += inst.kv_capacity
+    ep.largest_kv = max(ep.largest_kv, inst.kv_capacity)
+    s.member[inst.endpoint, ep.active] = vm
+    change_state(s, vm, ACTIVE)
+    schedule(s.event, source_of(s, vm), NEVER_S)
+
+
+@kernel
+def drain(s: Sim, vm: int) -> None:
+    """An instance takes no new request; once it has finished those it has, :func:`donate` follows."""
+    inst = s.instance[vm]
+    ep = s.endpoint[inst.endpoint]
+    integrate_kv(s, inst.endpoint)
+    ep.kv_capacity -= inst.kv_capacity
+    ep.kv_used -= inst.kv_used
+    ep.largest_kv = 0
+    kept = 0
+    for place in range(ep.active):
+        other = s.member[inst.endpoint, place]
+        if other != vm:
+            s.member[inst.endpoint, kept] = other
+            ep.largest_kv = max(ep.largest_kv, s.instance[other].kv_capacity)
+            kept += 1
+    change_state(s, vm, DRAINING)
+    if inst.prefills + inst.decodes == 0:
+        donate(s, vm)
+
+
+@kernel
+def donate(s: Sim, vm: int) -> None:
+    """A VM becomes spot, still holding whatever model it holds."""
+    change_state(s, vm, SPOT)
+    s.instance[vm].endpoint = NONE
+    schedule(s.event, source_of(s, vm), NEVER_S)
+
+
+@kernel
+def acquire(s: Sim, vm: int, endpoint: int) -> float:
+    """A spot VM begins to provision for an endpoint; returns the lead time in seconds."""
+    inst, settings, model = s.instance[vm], s.settings[0], s.endpoint[endpoint].model
+    lead_s = settings.reclaim_s
+    if inst.model != model:
+        inst.model = NONE
+        lead_s = settings.redeploy_s
+        if not s.stored[inst.region * settings.models + model]:
+            inst.fetched = 1
+            lead_s = settings.remote_fetch_s
+    leave_state(s, vm)
+    inst.endpoint = endpoint
+    inst.profile = model * settings.vm_types + inst.vm_type
+    inst.state = PROVISIONING
+    inst.state_since_s = s.clock[0].now_s
+    count(s, vm, 1)
+    schedule(s.event, source_of(s, vm), s.clock[0].now_s + lead_s)
+    return lead_s

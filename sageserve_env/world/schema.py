@@ -1,0 +1,231 @@
+"""What exists: regions, VM types, models, tiers, pools and the constants of serving. Frozen data, no behaviour.
+
+Every constant that the paper or the authors' code gives is a default here; section numbers refer to the SageServe paper.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+TIERS = ("IW-F", "IW-N", "NIW")
+"""Names of the three request tiers, in the order of their integer codes (interactive fast, interactive normal, non-interactive)."""
+
+GIB = 1024**3
+
+
+@dataclass(frozen=True)
+class Region:
+    """A data-centre region.
+
+    Attributes:
+        name: Unique name, e.g. ``"westus"``.
+        vm_capacity: Number of VMs of each type that exist here, by VM type name. VMs that serve no model are spot VMs.
+        stored_models: Models whose weights are in this region's local storage at the start; ``None`` means all of them. A model
+            that is not stored is fetched from another region once (``LeadTimes.remote_fetch_s``) and stays stored.
+    """
+
+    name: str
+    vm_capacity: dict[str, int]
+    stored_models: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class VMType:
+    """A kind of virtual machine: one instance of a model occupies one whole VM, tensor-parallel over its GPUs."""
+
+    name: str
+    gpus: int
+    gpu_memory_bytes: int
+    price_usd_per_h: float
+
+
+@dataclass(frozen=True)
+class TimeTable:
+    """A piecewise-linear iteration time: seconds against tokens, first and last segments extended both ways.
+
+    Attributes:
+        tokens: Strictly increasing abscissae. Shape (n,), n >= 2.
+        seconds: Iteration time at each abscissa. Shape (n,).
+    """
+
+    tokens: tuple[float, ...]
+    seconds: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """Iteration times of one model on one VM type.
+
+    ``prefill`` is read at the prompt tokens of an iteration (plus the number of decoding requests when mixed), ``decode`` at the
+    number of decoding requests.
+    """
+
+    prefill: TimeTable
+    decode: TimeTable
+
+
+@dataclass(frozen=True)
+class Model:
+    """A large language model.
+
+    Attributes:
+        name: Unique name, e.g. ``"llama-2-70b"``.
+        weights_bytes: Memory that the weights take on an instance.
+        kv_bytes_per_token: KV-cache bytes of one token, over all layers and GPUs.
+        profiles: Iteration times by VM type name. A model can be served only on the VM types listed.
+    """
+
+    name: str
+    weights_bytes: float
+    kv_bytes_per_token: float
+    profiles: dict[str, Profile]
+
+
+@dataclass(frozen=True)
+class Tier:
+    """A class of requests and its service level (paper section 2).
+
+    Attributes:
+        name: One of ``TIERS``.
+        slo_s: Service level in seconds: time to first token for IW-F and IW-N, completion for NIW. Deadlines of the EDF and DPA
+            admission orders derive from it.
+        fcfs_offset_s: Added to the arrival time when waiting work is ordered first come, first served.
+    """
+
+    name: str
+    slo_s: float
+    fcfs_offset_s: float = 0.0
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Instances of each (region, model) that serve chosen tiers.
+
+    A tier's first pool in ``World.pools`` that lists it is where its requests go. Above ``spill_utilization`` of a (region,
+    model)'s endpoint in this pool they go to the endpoint of ``spill_to`` instead.
+
+    Attributes:
+        name: Unique name.
+        tiers: Tiers that enter here.
+        instances: Instances of each (region, model) in this pool at the start, by model name; models not listed have none.
+        spill_to: Name of another pool, or None.
+        spill_utilization: Effective memory utilization (0 to 1) above which requests spill.
+    """
+
+    name: str
+    tiers: tuple[str, ...]
+    instances: dict[str, int]
+    spill_to: str | None = None
+    spill_utilization: float = 0.7
+
+
+@dataclass(frozen=True)
+class LeadTimes:
+    """Seconds during which a VM that changes hands serves nobody (paper section 5)."""
+
+    reclaim_s: float = 60.0
+    """From a spot VM that still holds the model."""
+    redeploy_s: float = 600.0
+    """From any other spot VM, weights from local storage."""
+    remote_fetch_s: float = 7200.0
+    """From any other spot VM, weights from another region."""
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How an instance serves (paper section 4).
+
+    Attributes:
+        max_batch: Most requests in a running batch (1 to 512).
+        iteration_overhead_s: Added to every iteration's time.
+        mixed_factor: Multiplies the prefill time of an iteration that also decodes.
+        kv_admission: ``"two_step"``: prompt + 1 KV tokens from admission, the other output tokens from the start of decoding;
+            ``"reserve"``: prompt + output tokens from admission.
+    """
+
+    max_batch: int = 512
+    iteration_overhead_s: float = 0.0
+    mixed_factor: float = 1.1
+    kv_admission: str = "two_step"
+
+
+@dataclass(frozen=True)
+class Routing:
+    """Global routing (paper section 5): first preferred region below the threshold, else the least utilized."""
+
+    utilization_threshold: float = 0.7
+    delay_s: float = 0.0
+    """Constant time between the routing decision and the arrival at the region, on top of the network latency."""
+
+
+@dataclass(frozen=True)
+class NiwQueue:
+    """The queue manager of non-interactive requests (paper section 5).
+
+    Attributes:
+        managed: False sends NIW through the global router on arrival, like interactive requests.
+        release_utilization: Two levels, high then low: at or under the first, ``release_count[0]`` requests are released at each
+            signal; at or under the second, ``release_count[1]``.
+        release_count: Requests released for each level.
+        release_on_tick: Also signal every scaling tick, so that an idle endpoint is not starved.
+        promote_after_s: Age at which a queued request is routed as interactive, with IW-N priority.
+    """
+
+    managed: bool = True
+    release_utilization: tuple[float, float] = (0.6, 0.5)
+    release_count: tuple[int, int] = (1, 2)
+    release_on_tick: bool = True
+    promote_after_s: float = 36_000.0
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """Defaults of the autoscaling tick (paper section 5); a policy sets them at run time as knobs."""
+
+    tick_s: float = 15.0
+    scale_out_utilization: float = 0.7
+    scale_in_utilization: float = 0.3
+    cool_down_s: float = 15.0
+    min_instances: int = 2
+
+
+@dataclass(frozen=True)
+class Dpa:
+    """Thresholds of the deadline- and priority-aware admission order (values not published: assumptions).
+
+    Attributes:
+        urgent_s: A deadline nearer than this is urgent (tau_n).
+        severe_s: A request expired longer than this is severely expired (tau_p).
+    """
+
+    urgent_s: float = 0.5
+    severe_s: float = 60.0
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that exists before the first request arrives.
+
+    Attributes:
+        name: Shown in reports.
+        regions: One to 15 regions.
+        latency_s: One-way router-to-region latency in seconds, ``latency_s[origin][destination]``, in the order of ``regions``.
+        vm_types: VM types; an endpoint scales out on the first of them that has a spot VM and room below its cap.
+        models: Models served.
+        tiers: The three tiers in the order of ``TIERS``.
+        pools: One pool for all tiers is the unified fleet; two or three with spill are siloed fleets and Chiron.
+    """
+
+    name: str
+    regions: tuple[Region, ...]
+    latency_s: tuple[tuple[float, ...], ...]
+    vm_types: tuple[VMType, ...]
+    models: tuple[Model, ...]
+    tiers: tuple[Tier, ...]
+    pools: tuple[Pool, ...]
+    lead_times: LeadTimes = field(default_factory=LeadTimes)
+    serving: Serving = field(default_factory=Serving)
+    routing: Routing = field(default_factory=Routing)
+    niw: NiwQueue = field(default_factory=NiwQueue)
+    scaling: Scaling = field(default_factory=Scaling)
+    dpa: Dpa = field(default_factory=Dpa)

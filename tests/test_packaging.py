@@ -1,0 +1,74 @@
+"""What the packaging files promise: one version, shipped data, a valid citation, pinned dependencies, a light import."""
+
+import re
+import subprocess
+import sys
+from glob import glob
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+import sageserve_env
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+PACKAGE = ROOT / "sageserve_env"
+HEAVY = ("numba", "pandas", "matplotlib", "pyarrow", "torch")
+
+
+@pytest.fixture(scope="module")
+def pyproject() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def citation() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+
+
+def test_version_is_the_same_everywhere(pyproject, citation):
+    assert pyproject["project"]["version"] == sageserve_env.__version__
+    assert citation["version"] == sageserve_env.__version__
+
+
+@pytest.mark.parametrize("folder", ["world/data", "workload/data"])
+def test_every_data_file_is_packaged(pyproject, folder):
+    patterns = pyproject["tool"]["setuptools"]["package-data"]["sageserve_env"]
+    packaged = {Path(name) for pattern in patterns for name in glob(pattern, root_dir=PACKAGE, recursive=True)}
+    files = {path.relative_to(PACKAGE) for path in (PACKAGE / folder).rglob("*") if path.is_file() and path.suffix != ".pyc"}
+    assert files
+    assert files <= packaged
+
+
+def test_py_typed_is_packaged(pyproject):
+    assert (PACKAGE / "py.typed").is_file()
+    assert "py.typed" in pyproject["tool"]["setuptools"]["package-data"]["sageserve_env"]
+
+
+def test_citation_names_the_paper(citation):
+    assert citation["cff-version"] == "1.2.0"
+    assert citation["title"] == "sageserve-env"
+    assert "10.1145/3771576" in {reference["doi"] for reference in citation["references"]}
+
+
+def test_every_direct_dependency_is_pinned(pyproject):
+    def name(requirement: str) -> str:
+        return re.split(r"[^\w-]", requirement.replace("_", "-"), maxsplit=1)[0].lower()
+
+    project = pyproject["project"]
+    wanted = {name(line) for group in (project["dependencies"], *project["optional-dependencies"].values()) for line in group}
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pinned = {name(line) for line in lines if "==" in line}
+    assert wanted - {project["name"]} <= pinned
+
+
+def test_importing_the_package_is_light():
+    code = f"import sys, sageserve_env; print([name for name in {HEAVY!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
