@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from sageserve_env.compile import kernel
 from sageserve_env.sim import queues
-from sageserve_env.sim.compile import kernel
 from sageserve_env.sim.events import NEVER_S
 from sageserve_env.sim.state import DECODE_QUEUE, DPA, EDF, FCFS, IW_F, IW_N, N_TIERS, NIW, NONE, Sim
 

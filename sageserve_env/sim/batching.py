@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from sageserve_env.compile import kernel
 from sageserve_env.sim import heap, queues
 from sageserve_env.sim.admission import next_queue
-from sageserve_env.sim.compile import kernel
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.latency import bin_of
 from sageserve_env.sim.niw import signal

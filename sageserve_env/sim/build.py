@@ -186,7 +186,10 @@ def fill_places(arrays: dict[str, Array], world: World) -> None:
         arrays["endpoint"][name] = [row[column] for row in index]
     type_index = {vm_type.name: k for k, vm_type in enumerate(world.vm_types)}
     places = [
-        (r, type_index[name]) for r, region in enumerate(world.regions) for name, count in by_type(world, region.vm_capacity) for _ in range(count)
+        (r, type_index[name])
+        for r, region in enumerate(world.regions)
+        for name, count in by_type(world, region.vm_capacity)
+        for _ in range(count)
     ]
     arrays["instance"]["region"] = [place[0] for place in places]
     arrays["instance"]["vm_type"] = [place[1] for place in places]

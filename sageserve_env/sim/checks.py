@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sageserve_env.sim.compile import entry_point, kernel
+from sageserve_env.compile import entry_point, kernel
 from sageserve_env.sim.heap import SLOT_MASK
 from sageserve_env.sim.state import (
     ACTIVE,
@@ -205,7 +205,9 @@ def vms_agree(s: Sim) -> bool:
             active += fleet.active
             provisioning += fleet.provisioning
             draining += fleet.draining
-            if fleet.active != count_vms(s, endpoint, vm_type, ACTIVE) or fleet.draining != count_vms(s, endpoint, vm_type, DRAINING):
+            if fleet.active != count_vms(s, endpoint, vm_type, ACTIVE) or fleet.draining != count_vms(
+                s, endpoint, vm_type, DRAINING
+            ):
                 return False
             if fleet.provisioning != count_vms(s, endpoint, vm_type, PROVISIONING):
                 return False

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from sageserve_env.sim.compile import kernel
+from sageserve_env.compile import kernel
 
 NEVER_S = math.inf
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sageserve_env.sim.compile import kernel
+from sageserve_env.compile import kernel
 
 SLOT_BITS = 31
 SLOT_MASK = (1 << SLOT_BITS) - 1

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from sageserve_env.compile import entry_point, kernel
 from sageserve_env.sim.admission import rejoin_expired
 from sageserve_env.sim.batching import iteration_end, reach_region
-from sageserve_env.sim.compile import entry_point, kernel
 from sageserve_env.sim.events import schedule
 from sageserve_env.sim.queues import has_room
 from sageserve_env.sim.routing import arrival

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.sim.compile import kernel
+from sageserve_env.compile import kernel
 from sageserve_env.sim.state import FIRST_OCTAVE, N_BINS, SUB_BINS
 
 MANTISSA_SHIFT = 46

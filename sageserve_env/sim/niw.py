@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sageserve_env.compile import kernel
 from sageserve_env.sim import queues
-from sageserve_env.sim.compile import kernel
 from sageserve_env.sim.routing import origin_of, rank_as, route, send, utilization
 from sageserve_env.sim.state import IW_N, NIW, NONE, Sim
 

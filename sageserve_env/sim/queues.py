@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sageserve_env.sim.compile import kernel
+from sageserve_env.compile import kernel
 from sageserve_env.sim.state import NONE, Sim
 
 

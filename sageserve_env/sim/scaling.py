@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from sageserve_env.compile import kernel
 from sageserve_env.sim.batching import join_held
-from sageserve_env.sim.compile import kernel
 from sageserve_env.sim.events import schedule
 from sageserve_env.sim.niw import promote_old, signal
 from sageserve_env.sim.routing import utilization

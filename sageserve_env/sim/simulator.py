@@ -9,12 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.compile import announce
 from sageserve_env.errors import InputError
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
 from sageserve_env.sim.build import initial_instances, initial_state, world_tables
 from sageserve_env.sim.checks import INVARIANTS, first_broken
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
+from sageserve_env.sim.measure import read_metrics
+from sageserve_env.sim.metrics import Metrics
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
 from sageserve_env.world.schema import World
@@ -75,6 +78,7 @@ class Simulator:
     ) -> None:
         if max_in_flight < 1:
             raise InputError(f"max_in_flight = {max_in_flight}; give at least 1")
+        announce("sim")
         self.world = validate(world)
         self.workload = workload
         self.max_in_flight = max_in_flight
@@ -112,7 +116,7 @@ class Simulator:
         if not math.isfinite(until_s) or until_s < self.now_s:
             raise InputError(f"advance(until_s={until_s}): give a finite time at or after now, {self.now_s} s")
         while True:
-            why = kernel.advance(until_s, self._is_last_chunk, 1 if self._check else NO_LIMIT, *self._arguments())
+            why = kernel.advance(float(until_s), self._is_last_chunk, 1 if self._check else NO_LIMIT, *self._arguments())
             if why == kernel.REACHED:
                 return
             if why == kernel.CHUNK_USED:
@@ -146,6 +150,15 @@ class Simulator:
     def telemetry(self) -> Telemetry:
         """What a policy sees now; a copy that later events do not change."""
         return read_telemetry(self._state, len(self.world.regions), len(self.world.models), len(self.world.vm_types))
+
+    def metrics(self) -> Metrics:
+        """What has been achieved so far, by model, region and tier; a copy that later events do not change."""
+        return read_metrics(self.world, self._state)
+
+    def ttft_histogram(self) -> NDArray[np.int64]:
+        """Times to first token of the requests completed so far, by tier, in the bins of ``sim.latency``, shape (T, N_BINS)."""
+        by_endpoint = self._state["hist"].reshape(-1, st.N_TIERS, 2, st.N_BINS)
+        return by_endpoint[:, :, st.TTFT].sum(axis=0, dtype=np.int64)
 
     def request_log(self) -> NDArray[np.void]:
         """The requests finished so far in order of completion, dtype ``sim.state.LOG``; times that did not happen are infinite.
@@ -193,7 +206,7 @@ class Simulator:
             raise AssertionError(f"invariant {number} broken at {self.now_s} s: {INVARIANTS[number]}")
 
     def _next_chunk(self) -> None:
-        self._chunk = self._stream.next_chunk()
+        self._chunk = np.require(self._stream.next_chunk(), REQUEST_DTYPE, ["C", "W"])  # one type for the kernel
         self._is_last_chunk = len(self._chunk) == 0
         self._state["clock"]["cursor"] = 0
 

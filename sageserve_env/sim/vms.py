@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sageserve_env.sim.compile import kernel
+from sageserve_env.compile import kernel
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, SPOT, Sim
 

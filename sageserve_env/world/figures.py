@@ -1,0 +1,89 @@
+"""The iteration times of a world, drawn: measured points against the tables that the simulator reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sageserve_env.errors import InputError
+from sageserve_env.world.measurements import Floats, Points, decode_points, is_measured, prefill_points
+from sageserve_env.world.profiles import evaluate
+from sageserve_env.world.schema import TimeTable, World
+
+PREFILL_TOKENS: Floats = np.geomspace(16, 100_000, 400)
+DECODE_REQUESTS: Floats = np.geomspace(1, 512, 200)
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
+"""One for each VM type; the Okabe-Ito palette, distinct to colour-blind readers."""
+BEYOND = (0, (3, 2))
+NOT_MEASURED = (0, (1, 1.2))
+
+
+def plot_profiles(world: World, path: str | Path) -> Path:
+    """Draw every model's prefill and decode times: lines are the world's tables, points the medians of the measurements.
+
+    Args:
+        world: The world.
+        path: Picture file; its suffix gives the format (``.png``, ``.svg``, ``.pdf``).
+
+    Returns:
+        The path.
+
+    Raises:
+        InputError: matplotlib is not installed, or it does not know the suffix.
+    """
+    path = Path(path)
+    try:
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise InputError("matplotlib = None is not installed; run: pip install 'sageserve-env[plots]'") from None
+    figure = Figure(figsize=(max(3.6 * len(world.models), 7.0), 7.2), layout="constrained")
+    if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
+        raise InputError(f"path = '{path}' is no picture format that matplotlib knows; end it in .png, .svg or .pdf")
+    axes = figure.subplots(2, len(world.models), sharex="row", sharey="row", squeeze=False)
+    colour_of = {vm_type.name: colour for vm_type, colour in zip(world.vm_types, COLOURS, strict=False)}
+    for column, model in enumerate(world.models):
+        prefill, decode = axes[:, column]
+        for vm_type, profile in model.profiles.items():
+            colour = colour_of[vm_type]
+            _draw(prefill, profile.prefill, PREFILL_TOKENS, _points(prefill_points, model.name, vm_type), colour)
+            _draw(decode, profile.decode, DECODE_REQUESTS, _points(decode_points, model.name, vm_type), colour)
+        prefill.set(title=model.name, xscale="log", yscale="log", xlabel="prompt tokens in the iteration")
+        decode.set(xscale="log", yscale="log", xlabel="decoding requests in the iteration")
+    axes[0, 0].set_ylabel("prefill iteration, s")
+    axes[1, 0].set_ylabel("decode iteration, s")
+    for axis in axes.flat:
+        axis.grid(True, lw=0.4, color="0.85")
+    figure.suptitle(f"Iteration times, world '{world.name}'")
+    figure.legend(handles=_legend(colour_of), loc="outside lower center", ncols=max(2, len(world.models)), frameon=False)
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def _points(measured: Callable[[str, str], Points], model: str, vm_type: str) -> Points | None:
+    return measured(model, vm_type) if is_measured(model, vm_type) else None
+
+
+def _draw(axis: Any, table: TimeTable, x: Floats, points: Points | None, colour: str) -> None:
+    if points is None:
+        axis.plot(x, evaluate(table, x), color=colour, ls=NOT_MEASURED)
+        return
+    last = points.tokens[-1]
+    inside, beyond = np.append(x[x < last], last), np.append(last, x[x > last])
+    axis.plot(inside, evaluate(table, inside), color=colour)
+    axis.plot(beyond, evaluate(table, beyond), color=colour, ls=BEYOND)
+    axis.plot(points.tokens, points.seconds, "o", ms=4.5, mfc="white", color=colour)
+
+
+def _legend(colour_of: dict[str, str]) -> list[Any]:
+    from matplotlib.lines import Line2D
+
+    vm_types = [Line2D([], [], color=colour, label=name) for name, colour in colour_of.items()]
+    return [
+        *vm_types,
+        Line2D([], [], color="0.3", ls="", marker="o", mfc="white", label="median of measurements"),
+        Line2D([], [], color="0.3", ls=BEYOND, label="beyond the measurements"),
+        Line2D([], [], color="0.3", ls=NOT_MEASURED, label="not measured: scaled or given"),
+    ]
