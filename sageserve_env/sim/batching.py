@@ -7,6 +7,7 @@ import math
 from sageserve_env.compile import kernel
 from sageserve_env.sim import heap, queues
 from sageserve_env.sim.admission import next_queue
+from sageserve_env.sim.breaches import book_breach
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.latency import bin_of
 from sageserve_env.sim.niw import signal
@@ -140,6 +141,8 @@ def end_prefills(s: Sim, vm: int) -> None:
         following = request.next
         request.first_token_s = min(request.first_token_s, now_s)  # a preempted request has had its first token before
         inst.pending_tokens -= request.prompt
+        if request.tier != NIW:
+            book_breach(s, slot, request.first_token_s - request.arrival_s)
         if request.output == 1:
             complete(s, vm, slot)
         else:
@@ -184,10 +187,7 @@ def admit(s: Sim, vm: int) -> None:
         if queue == NONE:
             return
         request = s.flight[s.queue[vm, queue].head]
-        if queue == DECODE_QUEUE:
-            tokens = decode_tokens(s, request.output)
-        else:
-            tokens = admission_tokens(s, request.prompt, request.output)
+        tokens = tokens_to_take(s, queue, request.prompt, request.output)
         if inst.kv_used + tokens > inst.kv_capacity:
             if queue != DECODE_QUEUE or inst.prefills + inst.decodes > 0:
                 return
@@ -199,6 +199,12 @@ def admit(s: Sim, vm: int) -> None:
             start_decode(s, vm, slot)
         else:
             start_prefill(s, vm, slot)
+
+
+@kernel
+def tokens_to_take(s: Sim, queue: int, prompt: int, output: int) -> int:
+    """KV tokens that the head of a list takes when it joins the batch."""
+    return decode_tokens(s, output) if queue == DECODE_QUEUE else admission_tokens(s, prompt, output)
 
 
 @kernel
@@ -273,6 +279,8 @@ def record(s: Sim, lane_index: int, slot: int) -> None:
     lane.output_tokens += request.output
     lane.ttft_sum_s += ttft_s
     lane.e2e_sum_s += e2e_s
+    if request.tier == NIW:
+        book_breach(s, slot, e2e_s)
     if (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s:
         lane.slo_met += 1
     elif request.unattainable:

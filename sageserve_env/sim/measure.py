@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,34 @@ LANE_SUMS = ("completed", "waiting", "running", "prompt_tokens", "output_tokens"
 ORIGIN_SUMS = ("arrived", "rejected", "queued", "promoted")
 FLEET_SUMS = ("active", "provisioning", "draining", "scale_outs", "scale_ins")
 FREED_TIER = 255
+
+
+@dataclass(frozen=True)
+class RunningSums:
+    """Sums that grow from the start of a run; what two of them differ by describes the time between. N endpoints, T tiers.
+
+    Attributes:
+        ttft_counts: Completed requests by time to first token, in the bins of ``sim.latency``, shape (T, N_BINS).
+        kv_used, kv_capacity: KV token-seconds in use, and had, by each endpoint's active instances, shape (N,).
+    """
+
+    ttft_counts: NDArray[np.int64]
+    kv_used: NDArray[np.float64]
+    kv_capacity: NDArray[np.float64]
+
+
+def read_running_sums(arrays: dict[str, Any]) -> RunningSums:
+    """The running sums of one environment's state, as for :func:`read_metrics`."""
+    hist = arrays["hist"].reshape(-1, st.N_TIERS, 2, st.N_BINS)
+    return RunningSums(hist[:, :, st.TTFT].sum(axis=0, dtype=np.int64), *kv_token_seconds(arrays))
+
+
+def kv_token_seconds(arrays: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """KV token-seconds in use and had by each endpoint up to now, shapes (N,)."""
+    endpoint = arrays["endpoint"]
+    since_s = arrays["clock"][0]["now_s"] - endpoint["kv_since_s"]
+    used = endpoint["kv_used_integral"] + endpoint["kv_used"] * since_s
+    return used, endpoint["kv_capacity_integral"] + endpoint["kv_capacity"] * since_s
 
 
 def read_metrics(world: World, arrays: dict[str, Any]) -> Metrics:
@@ -164,19 +193,16 @@ def named(axes: tuple[int, ...], place: tuple[int, ...], *names: list[str]) -> l
 
 def fleet_cells(world: World, arrays: dict[str, Any]) -> Cells:
     """Instances, hours, dollars and memory byte-seconds by (region, model, VM type), pools merged; memory over all types."""
-    clock, endpoint = arrays["clock"][0], arrays["endpoint"]
     places = (len(world.regions), len(world.models), len(world.pools))
     fleet = arrays["fleet"].reshape(*places, len(world.vm_types))
-    open_s = open_vm_seconds(arrays, float(clock["now_s"]), len(world.vm_types))
+    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))
     hours = {
         f"{name}_h": (fleet[f"{name}_s"] + open_s[name].reshape(fleet.shape)).sum(axis=2) / HOUR_S
         for name in ("active", "provisioning", "draining")
     }
     price = np.array([vm_type.price_usd_per_h for vm_type in world.vm_types])
     token_bytes = np.array([model.kv_bytes_per_token for model in world.models])[:, None]
-    since_s = clock["now_s"] - endpoint["kv_since_s"]
-    used = (endpoint["kv_used_integral"] + endpoint["kv_used"] * since_s).reshape(places)
-    capacity = (endpoint["kv_capacity_integral"] + endpoint["kv_capacity"] * since_s).reshape(places)
+    used, capacity = (token_s.reshape(places) for token_s in kv_token_seconds(arrays))
     return {
         **{name: fleet[name].sum(axis=2, dtype=np.int64) for name in FLEET_SUMS},
         **hours,

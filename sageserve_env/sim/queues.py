@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sageserve_env.compile import kernel
-from sageserve_env.sim.state import NONE, Sim
+from sageserve_env.sim.state import FREE_SLOT, NONE, Sim
 
 
 @kernel
@@ -32,7 +32,7 @@ def take_slot(s: Sim) -> int:
 def free_slot(s: Sim, slot: int) -> None:
     """Give a slot back."""
     s.flight[slot].next = s.clock[0].flight_free
-    s.flight[slot].tier = 255
+    s.flight[slot].tier = FREE_SLOT
     s.clock[0].flight_free = slot
 
 

@@ -79,6 +79,7 @@ def fill(s: Sim, slot: int, row: Any) -> None:
     request.endpoint = NONE
     request.vm = NONE
     request.routed_s = request.prefill_start_s = request.first_token_s = request.decode_start_s = NEVER_S
+    request.breached = 0
     request.unattainable = quickest_s(s, slot) > s.tier[row.tier].slo_s
     rank_as(s, slot, row.tier, row.arrival_s)
 

@@ -13,11 +13,13 @@ from sageserve_env.compile import announce
 from sageserve_env.errors import InputError
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
-from sageserve_env.sim.build import initial_instances, initial_state, world_tables
+from sageserve_env.sim.breaches import settle_breaches
+from sageserve_env.sim.build import world_tables
 from sageserve_env.sim.checks import INVARIANTS, first_broken
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
-from sageserve_env.sim.measure import read_metrics
+from sageserve_env.sim.measure import RunningSums, read_metrics, read_running_sums
 from sageserve_env.sim.metrics import Metrics
+from sageserve_env.sim.start import copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
 from sageserve_env.world.schema import World
@@ -85,14 +87,11 @@ class Simulator:
         self._stream = workload.stream(world, seed)
         self._tables = world_tables(world)
         self._check = check
-        self._batch = initial_state(world, max_in_flight=min(FIRST_FLIGHT_SLOTS, max_in_flight))
+        self._state = start_state(world, self._tables, Knobs.static(world), min(FIRST_FLIGHT_SLOTS, max_in_flight))
         self._chunk: Chunk = np.zeros(0, REQUEST_DTYPE)
         self._is_last_chunk = False
         self._log_buffer: NDArray[Any] = np.zeros(LOG_ROWS if log_requests else 0, st.LOG)
         self._log: list[NDArray[Any]] = []
-        self._bind()
-        kernel.deploy(initial_instances(world), *self._arguments())
-        self.apply(Knobs.static(world))
 
     @property
     def now_s(self) -> float:
@@ -135,30 +134,21 @@ class Simulator:
             InputError: A knob has the wrong shape or a value out of its range; nothing is changed then.
         """
         knobs.validated(self.world)
-        endpoint, fleet, model_knobs = self._state["endpoint"], self._state["fleet"], self._state["model_knobs"]
-        fleet["floor"] = np.ravel(knobs.floor)
-        fleet["cap"] = np.ravel(knobs.cap)
-        endpoint["scale_out_utilization"] = knobs.scale_out_utilization
-        endpoint["scale_in_utilization"] = knobs.scale_in_utilization
-        endpoint["cool_down_s"] = knobs.cool_down_s
-        model_knobs["routing_threshold"] = knobs.routing_threshold
-        model_knobs["release_high"] = np.asarray(knobs.niw_release)[:, 0]
-        model_knobs["release_low"] = np.asarray(knobs.niw_release)[:, 1]
-        self._state["region_weight"][...] = knobs.region_weight
+        write_knobs(self._state, knobs)
         kernel.settle(ADMISSION_ORDERS.index(knobs.admission_order), *self._arguments())
 
     def telemetry(self) -> Telemetry:
         """What a policy sees now; a copy that later events do not change."""
+        settle_breaches(*self._arguments())
         return read_telemetry(self._state, len(self.world.regions), len(self.world.models), len(self.world.vm_types))
 
     def metrics(self) -> Metrics:
         """What has been achieved so far, by model, region and tier; a copy that later events do not change."""
         return read_metrics(self.world, self._state)
 
-    def ttft_histogram(self) -> NDArray[np.int64]:
-        """Times to first token of the requests completed so far, by tier, in the bins of ``sim.latency``, shape (T, N_BINS)."""
-        by_endpoint = self._state["hist"].reshape(-1, st.N_TIERS, 2, st.N_BINS)
-        return by_endpoint[:, :, st.TTFT].sum(axis=0, dtype=np.int64)
+    def running_sums(self) -> RunningSums:
+        """Sums for time series: their differences give the percentiles and the mean utilization of an interval."""
+        return read_running_sums(self._state)
 
     def request_log(self) -> NDArray[np.void]:
         """The requests finished so far in order of completion, dtype ``sim.state.LOG``; times that did not happen are infinite.
@@ -173,28 +163,21 @@ class Simulator:
     def snapshot(self) -> Snapshot:
         """Everything that decides the future, and the log so far."""
         used = int(self._state["clock"][0]["flight_used"])
-        arrays = {name: array.copy() for name, array in self._batch.items() if name != "flight"}
-        arrays["flight"] = self._batch["flight"][:, :used].copy()
+        arrays = {name: duplicate(array[:used] if name == "flight" else array) for name, array in self._state.items()}
         log = (*self._log, self._log_buffer[: self._state["clock"][0]["log_rows"]].copy())
         return Snapshot(arrays, self._stream.snapshot(), self._chunk, self._is_last_chunk, log)
 
     def restore(self, snapshot: Snapshot) -> None:
         """Return to a snapshot; what follows is the same, bit for bit, as what followed it."""
+        used = len(snapshot.arrays["flight"])
+        if used > len(self._state["flight"]):
+            self._state["flight"] = np.zeros(used, st.FLIGHT)
         for name, array in snapshot.arrays.items():
-            if name != "flight":
-                self._batch[name][...] = array
-        used = snapshot.arrays["flight"].shape[1]
-        if used > self._batch["flight"].shape[1]:
-            self._set_flight(snapshot.arrays["flight"])
-        self._batch["flight"][:, :used] = snapshot.arrays["flight"]
+            copy_bytes(self._state[name][:used] if name == "flight" else self._state[name], array)
         self._stream.restore(snapshot.stream)
         self._chunk, self._is_last_chunk = snapshot.chunk, snapshot.is_last_chunk
         *self._log, unfinished = snapshot.log
         self._log_buffer[: len(unfinished)] = unfinished
-
-    def _bind(self) -> None:
-        """Take the one environment's view of each array."""
-        self._state = {name: array[0] for name, array in self._batch.items()}
 
     def _arguments(self) -> tuple[Any, ...]:
         """The arrays of :class:`sim.state.Sim`."""
@@ -211,19 +194,15 @@ class Simulator:
         self._state["clock"]["cursor"] = 0
 
     def _grow_flight(self) -> None:
-        slots = self._batch["flight"].shape[1]
+        slots = len(self._state["flight"])
         if slots >= self.max_in_flight:
             raise InputError(
                 f"max_in_flight = {self.max_in_flight}: more requests than that are in the system at {self.now_s:.0f} s; "
                 "raise max_in_flight or give the fleet more instances"
             )
-        grown = np.zeros((1, min(2 * slots, self.max_in_flight)), st.FLIGHT)
-        grown[:, :slots] = self._batch["flight"]
-        self._set_flight(grown)
-
-    def _set_flight(self, flight: NDArray[Any]) -> None:
-        self._batch["flight"] = flight.copy()
-        self._bind()
+        grown = np.zeros(min(2 * slots, self.max_in_flight), st.FLIGHT)
+        copy_bytes(grown[:slots], self._state["flight"])
+        self._state["flight"] = grown
 
     def _empty_log(self) -> None:
         rows = int(self._state["clock"][0]["log_rows"])

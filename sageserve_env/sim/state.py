@@ -26,6 +26,8 @@ DECODE_QUEUE = 2 * N_TIERS
 prefilled and wait for KV memory to decode."""
 
 NONE = -1
+FREE_SLOT = 255
+"""Tier of a slot of the flight pool that holds no request."""
 
 CLOCK = np.dtype(
     [
@@ -118,6 +120,7 @@ ORIGIN = np.dtype(
         ("output_tokens", "i8"),
         ("rejected", "i8"),
         ("unattainable", "i8"),
+        ("breached", "i8"),  # past their service level, though some fleet could have met it; each once, when it is known
         ("promoted", "i8"),  # NIW that grew so old that it was routed as interactive
         ("queued", "i8"),  # NIW in the central queue
         ("queued_tokens", "i8"),
@@ -180,6 +183,7 @@ FLIGHT = np.dtype(
         ("rank", "u1"),  # tier that its admission is ordered by
         ("preference", "u1"),
         ("unattainable", "u1"),
+        ("breached", "u1"),
     ],
     align=True,
 )

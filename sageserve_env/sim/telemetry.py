@@ -32,6 +32,7 @@ class Telemetry:
         routed, routed_tokens: Requests that reached the endpoint so far, and their prompt tokens, shape (N, T).
         completed, slo_met, slo_unattainable: Requests so far, shape (N, T); the last: missed, and no fleet could have met it.
         arrived, arrived_tokens, rejected: Requests at the global router so far by origin, shape (R, M, T), and prompt tokens.
+        breached: Of those, the ones past their service level so far that some fleet could have served in time, shape (R, M, T).
         queued, queued_tokens: NIW in the central queue by region of origin and model, shape (R, M).
         oldest_queued_s: Age of the oldest of them, shape (R, M); 0 where none waits.
         active_s, provisioning_s, draining_s: VM-seconds so far, shape (N, K).
@@ -59,6 +60,7 @@ class Telemetry:
     arrived: Counts
     arrived_tokens: Counts
     rejected: Counts
+    breached: Counts
     queued: Counts
     queued_tokens: Counts
     oldest_queued_s: Reals
@@ -100,6 +102,7 @@ def read_telemetry(arrays: dict[str, Any], n_regions: int, n_models: int, n_type
         arrived=origin["arrived"].copy(),
         arrived_tokens=origin["prompt_tokens"].copy(),
         rejected=origin["rejected"].copy(),
+        breached=origin["breached"].copy(),
         queued=origin["queued"][:, :, st.NIW].copy(),
         queued_tokens=origin["queued_tokens"][:, :, st.NIW].copy(),
         oldest_queued_s=oldest_ages(arrays["flight"], heads[:, :, st.NIW], now_s),

@@ -55,10 +55,14 @@ class Workload(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Shown in reports."""
+        ...
 
     @property
-    def duration_s(self) -> float: ...
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        ...
 
     def stream(self, world: World, seed: int) -> Stream:
         """Start playing. The same world, workload and seed give the same requests, bit for bit.

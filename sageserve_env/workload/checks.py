@@ -1,0 +1,70 @@
+"""Checks of arguments, each with a message that names the argument, its value and the remedy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from sageserve_env.errors import InputError
+
+_MAX_SEED = 2**64 - 1
+
+
+def check_shares(what: str, shares: dict[str, float]) -> None:
+    """Check relative shares.
+
+    Raises:
+        InputError: No share, a negative or non-finite share, or a sum of 0.
+    """
+    for name, share in shares.items():
+        if isinstance(share, bool) or not isinstance(share, (int, float, np.number)) or not np.isfinite(share) or share < 0:
+            raise InputError(f"{what}: share of {name} = {share!r} is not usable; give a number >= 0")
+    if not sum(shares.values()) > 0:
+        raise InputError(f"{what} = {shares} adds up to 0; give at least one share > 0")
+
+
+def check_number(name: str, value: float, *, minimum: float = 0.0, open_minimum: bool = False, unit: str = "") -> float:
+    """A finite number not below (or, where open, above) a minimum, as a float.
+
+    Raises:
+        InputError: It is anything else.
+    """
+    bound = f"{'>' if open_minimum else '>='} {minimum:g}{' ' + unit if unit else ''}"
+    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and np.isfinite(value)
+    if not good or value < minimum or (open_minimum and value == minimum):
+        raise InputError(f"{name} = {value!r} is not usable; give a finite number {bound}")
+    return float(value)
+
+
+def check_seed(seed: int) -> int:
+    """A seed as a plain integer.
+
+    Raises:
+        InputError: Not an integer in [0, 2**64).
+    """
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) <= _MAX_SEED:
+        raise InputError(f"seed = {seed!r} is not usable; give an integer from 0 to 2**64 - 1")
+    return int(seed)
+
+
+def check_chunk_rows(rows: int) -> int:
+    """A chunk size.
+
+    Raises:
+        InputError: Not an integer >= 1.
+    """
+    if isinstance(rows, bool) or not isinstance(rows, (int, np.integer)) or rows < 1:
+        raise InputError(f"chunk_rows = {rows!r} is not usable; give an integer >= 1")
+    return int(rows)
+
+
+def index_of(kind: str, name: str, names: Sequence[str], where: str) -> int:
+    """Position of a name in the world.
+
+    Raises:
+        InputError: It is not there.
+    """
+    if name not in names:
+        raise InputError(f"{where}: {kind} {name!r} is not in the world; it has {', '.join(names)}")
+    return list(names).index(name)
