@@ -1,0 +1,38 @@
+"""The command line, ``sageserve``. Each command imports what it needs when it runs, so that help is there at once."""
+
+from __future__ import annotations
+
+import typer
+
+from sageserve_env.cli.doctor import doctor, version
+from sageserve_env.cli.errors import CleanGroup
+from sageserve_env.cli.simulate import simulate
+from sageserve_env.cli.validate import validate
+from sageserve_env.cli.workload import app as workload_app
+from sageserve_env.cli.world import app as world_app
+
+HELP = """Simulate fleets of LLM servers, request by request.
+
+Start with: [bold]sageserve simulate o365-hour --out runs/first[/bold]"""
+
+app = typer.Typer(
+    name="sageserve",
+    cls=CleanGroup,
+    help=HELP,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["--help", "-h"]},
+)
+app.command()(simulate)
+app.add_typer(workload_app, name="workload")
+app.add_typer(world_app, name="world")
+app.command()(validate)
+app.command()(doctor)
+app.command()(version)
+
+
+def main() -> None:
+    """Entry point of the ``sageserve`` script."""
+    app()

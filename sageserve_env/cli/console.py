@@ -1,0 +1,98 @@
+"""Where the command line writes: results to standard output, what goes on meanwhile to standard error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+
+PLAIN_WIDTH = 100
+"""Columns where the output is no terminal."""
+
+
+def output() -> Console:
+    """Standard output."""
+    return _console(stderr=False)
+
+
+def messages() -> Console:
+    """Standard error."""
+    return _console(stderr=True)
+
+
+def _console(stderr: bool) -> Console:
+    from rich.console import Console
+
+    console = Console(stderr=stderr, highlight=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH
+    return console
+
+
+def table(title: str, names: list[str], numbers: list[str]) -> Table:
+    """An empty table: columns of text on the left, of numbers on the right."""
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    made = Table(
+        title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 2, 0, 0)
+    )
+    for name in names:
+        made.add_column(name, overflow="fold")
+    for name in numbers:
+        made.add_column(name, justify="right", no_wrap=True)
+    return made
+
+
+@contextmanager
+def status(text: str, quiet: bool = False) -> Iterator[None]:
+    """Show that something goes on, while it does; on a terminal only."""
+    console = messages()
+    if quiet or not console.is_terminal:
+        yield
+        return
+    with console.status(text):
+        yield
+
+
+@contextmanager
+def simulation_progress(horizon_s: float, quiet: bool) -> Iterator[Callable[[float, int], None] | None]:
+    """A progress bar of simulated time with requests/s; gives the function to call, or None where nothing is shown."""
+    console = messages()
+    if quiet or not console.is_terminal:
+        yield None
+        return
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        TextColumn("{task.fields[simulated]} of {task.fields[horizon]} simulated, {task.fields[rate]} requests/s,"),
+        TimeRemainingColumn(),
+        TextColumn("left"),
+    )
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=horizon_s, simulated="0:00", horizon=clock(horizon_s), rate="–")
+
+        def show(now_s: float, arrived: int) -> None:
+            elapsed_s = bar.tasks[0].elapsed or 0.0
+            rate = f"{arrived / elapsed_s:,.0f}" if elapsed_s > 0 else "–"
+            bar.update(task, completed=now_s, simulated=clock(now_s), rate=rate)
+
+        yield show
+
+
+def clock(seconds: float) -> str:
+    """Simulated time as days, hours and minutes.
+
+    Example:
+        >>> clock(90_000), clock(330)
+        ('1 d 1:00', '0:05')
+    """
+    minutes = int(seconds // 60)
+    time = f"{minutes // 60 % 24}:{minutes % 60:02d}"
+    return f"{minutes // 1440} d {time}" if minutes >= 1440 else time

@@ -1,0 +1,171 @@
+"""``sageserve world``: what exists."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sageserve_env.cli.options import WorldOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from sageserve_env.world import NiwQueue, Pool, World
+
+app = typer.Typer(help="List, show and check worlds: regions, models, VM types, pools.", no_args_is_help=True)
+
+WorldArgument = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset (see: sageserve world list) or a YAML file.")]
+
+
+@app.command("list")
+def list_worlds() -> None:
+    """List the ready-made worlds."""
+    from sageserve_env.cli.console import output, table
+    from sageserve_env.world import PRESETS
+
+    made = table("Worlds", ["name", "what exists"], ["regions", "models", "instances"])
+    for name, make in PRESETS.items():
+        world = make()
+        about = re.sub(r"``| \[[PCA]\]", "", (make.__doc__ or "").strip().splitlines()[0]).rstrip(".")
+        instances = len(world.regions) * sum(sum(pool.instances.values()) for pool in world.pools)
+        made.add_row(name, about, str(len(world.regions)), str(len(world.models)), f"{instances:,}")
+    output().print(made)
+
+
+@app.command("show")
+def show_world(
+    world: WorldArgument,
+    yaml: Annotated[bool, typer.Option("--yaml", help="Print it whole, as a world file to start from.")] = False,
+) -> None:
+    """Show a world.
+
+    Example: sageserve world show published --yaml > mine.yaml
+    """
+    from sageserve_env.cli.console import output
+    from sageserve_env.world import dump_world, load_world
+
+    chosen = load_world(world)
+    if yaml:
+        typer.echo(dump_world(chosen), nl=False)
+    else:
+        output().print(model_table(chosen), region_table(chosen), pool_table(chosen), rule_table(chosen), sep="\n")
+
+
+@app.command("check")
+def check_world(file: Annotated[Path, typer.Argument(metavar="FILE", help="A world as a YAML file.")]) -> None:
+    """Check a world file against every rule.
+
+    Example: sageserve world check mine.yaml
+    """
+    from sageserve_env.cli.console import output
+    from sageserve_env.errors import InputError
+    from sageserve_env.world import load_world
+
+    if file.suffix not in (".yaml", ".yml"):
+        raise InputError(f"world = '{file}' is no .yaml file; give one")
+    world = load_world(file)
+    counts = f"{len(world.regions)} regions, {len(world.models)} models, {len(world.vm_types)} VM types, {len(world.pools)} pools"
+    output().print(f"{file}: valid world '{world.name}': {counts}", soft_wrap=True)
+
+
+@app.command("profiles")
+def profiles(
+    out: Annotated[Path, typer.Option("--out", "-o", metavar="FILE", help="Picture file: .png, .svg or .pdf.")],
+    world: WorldOption = "published",
+) -> None:
+    """Draw the iteration times of a world's models: measured points and the tables in use.
+
+    Example: sageserve world profiles --out profiles.png
+    """
+    from sageserve_env.cli.console import output
+    from sageserve_env.errors import InputError
+    from sageserve_env.world import load_world, plot_profiles
+
+    if not out.absolute().parent.is_dir():
+        raise InputError(f"--out = '{out}': folder {out.parent} does not exist; create it first")
+    output().print(f"written: {plot_profiles(load_world(world), out)}", soft_wrap=True)
+
+
+def model_table(world: World) -> Table:
+    """Models and what fits an instance of each VM type."""
+    from sageserve_env.cli.console import table
+
+    made = table(
+        f"World '{world.name}': models",
+        ["model", "VM type"],
+        ["weights, GB", "KV bytes\nper token", "KV tokens\nper instance", "$ / h"],
+    )
+    for model in world.models:
+        for vm_type in world.vm_types:
+            if vm_type.name in model.profiles:
+                tokens = (vm_type.gpu_memory_bytes - model.weights_bytes) / model.kv_bytes_per_token
+                made.add_row(
+                    model.name,
+                    vm_type.name,
+                    f"{model.weights_bytes / 1e9:,.1f}",
+                    f"{model.kv_bytes_per_token:,.0f}",
+                    f"{tokens:,.0f}",
+                    f"{vm_type.price_usd_per_h:,.2f}",
+                )
+    return made
+
+
+def region_table(world: World) -> Table:
+    """Regions, their VMs and their latency to each other."""
+    from sageserve_env.cli.console import table
+
+    made = table("Regions: VMs, and one-way latency in ms", ["region", "VMs"], [f"to {region.name}" for region in world.regions])
+    for region, row in zip(world.regions, world.latency_s, strict=True):
+        vms = ", ".join(f"{count} {name}" for name, count in region.vm_capacity.items())
+        made.add_row(region.name, vms, *(f"{1e3 * seconds:g}" for seconds in row))
+    return made
+
+
+def pool_table(world: World) -> Table:
+    """Pools and the fleet at the start."""
+    from sageserve_env.cli.console import table
+
+    made = table("Instances in each region at the start", ["model"], [pool_head(pool) for pool in world.pools])
+    for model in world.models:
+        made.add_row(model.name, *(str(pool.instances.get(model.name, 0)) for pool in world.pools))
+    return made
+
+
+def pool_head(pool: Pool) -> str:
+    """What a pool is, on a few lines."""
+    spill = f"\nspills to {pool.spill_to}\nabove {pool.spill_utilization:.0%}" if pool.spill_to else ""
+    return f"pool {pool.name}:\n{', '.join(pool.tiers)}{spill}"
+
+
+def rule_table(world: World) -> Table:
+    """Service levels and the rules' numbers."""
+    from sageserve_env.cli.console import table
+
+    lead, scaling, serving = world.lead_times, world.scaling, world.serving
+    rows = {
+        "service levels": ", ".join(f"{t.name} {'done' if t.name == 'NIW' else 'TTFT'} ≤ {t.slo_s:g} s" for t in world.tiers),
+        "routing": f"first region under {world.routing.utilization_threshold:.0%}, delay {world.routing.delay_s:g} s",
+        "serving": f"batch ≤ {serving.max_batch}, {serving.iteration_overhead_s:g} s on each iteration, "
+        f"mixed × {serving.mixed_factor:g}, KV {serving.kv_admission.replace('_', '-')}",
+        "scaling": f"out above {scaling.scale_out_utilization:.0%}, in below {scaling.scale_in_utilization:.0%}, "
+        f"every {scaling.tick_s:g} s, pause {scaling.cool_down_s:g} s, at least {scaling.min_instances}",
+        "lead times": f"reclaim {lead.reclaim_s:g} s, redeploy {lead.redeploy_s:g} s, fetch weights {lead.remote_fetch_s:g} s",
+        "NIW": niw_rule(world.niw),
+    }
+    made = table("Rules", ["rule", "value"], [])
+    for name, value in rows.items():
+        made.add_row(name, value)
+    return made
+
+
+def niw_rule(niw: NiwQueue) -> str:
+    """How non-interactive requests are released."""
+    if not niw.managed:
+        return "routed on arrival"
+    levels = zip(niw.release_count, niw.release_utilization, strict=True)
+    return (
+        ", ".join(f"{count} at or under {level:.0%}" for count, level in levels) + f"; as IW after {niw.promote_after_s / 3600:g} h"
+    )

@@ -1,0 +1,85 @@
+"""What decides: the interface of a policy, and the policies that installed packages offer by name."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import fields, is_dataclass
+from difflib import get_close_matches
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol
+
+import numpy as np
+
+from sageserve_env.errors import InputError
+from sageserve_env.scenarios.scenario import Scenario
+from sageserve_env.sim.knobs import Knobs
+from sageserve_env.sim.telemetry import Telemetry
+
+GROUP = "sageserve.policies"
+"""Entry points of this group are policies: classes, or functions that return a policy."""
+
+
+class Policy(Protocol):
+    """Looks at the fleet at each control instant and sets the knobs until the next. One object may run many episodes."""
+
+    def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
+        """Begin an episode.
+
+        Args:
+            scenario: The problem; its world gives the shapes of the knobs.
+            rng: The policy's own random numbers, apart from those of the workload.
+        """
+        ...
+
+    def decide(self, telemetry: Telemetry) -> Knobs:
+        """The knobs in force from now on."""
+        ...
+
+
+def policy_name(policy: Policy) -> str:
+    """What reports call a policy: its ``name`` where it has one, else its class."""
+    return str(getattr(policy, "name", type(policy).__name__))
+
+
+def policy_options(policy: object) -> dict[str, Any]:
+    """The arguments that a policy was built with, for the record; known of policies that are dataclasses."""
+    if not is_dataclass(policy):
+        return {}
+    return {field.name: getattr(policy, field.name) for field in fields(policy) if field.init}
+
+
+def installed_policies() -> dict[str, EntryPoint]:
+    """Entry points of the policies of every installed package, by name."""
+    return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
+
+
+def load_policy(name: str, **options: Any) -> Policy:
+    """A new policy by its name.
+
+    Args:
+        name: Name of an entry point of the group ``sageserve.policies``, e.g. ``"reactive"``.
+        options: Arguments of the policy.
+
+    Raises:
+        InputError: No such policy, it does not take such options, or a package that it needs is missing.
+
+    Example:
+        >>> load_policy("static", instances=4)
+        StaticPolicy(instances=4, admission_order='FCFS')
+    """
+    known = installed_policies()
+    if name not in known:
+        nearest = get_close_matches(name, known, n=1)
+        hint = f" (did you mean '{nearest[0]}'?)" if nearest else ""
+        raise InputError(f"policy = '{name}' is not known{hint}; known: {', '.join(known) or 'none: install the package'}")
+    try:
+        factory = known[name].load()
+    except ImportError as error:
+        raise InputError(f"policy = '{name}' cannot be loaded ({error}); install what it needs") from None
+    signature = inspect.signature(factory)
+    try:
+        signature.bind(**options)
+    except TypeError as error:
+        raise InputError(f"policy = '{name}': {error}; it takes: {', '.join(signature.parameters) or 'no option'}") from None
+    policy: Policy = factory(**options)
+    return policy

@@ -1,0 +1,116 @@
+"""What a person reads after a run: service, fleet and facts, as tables for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from sageserve_env.evaluation.result import Result
+from sageserve_env.sim.metrics import FleetRow, ServiceRow
+
+MILLION = 1e6
+NOTHING = "–"
+"""Shown where nothing was measured."""
+
+
+def summary_tables(result: Result) -> list[Table]:
+    """Tables of service by tier and model, of the fleet by model, and of the run's facts."""
+    return [service_table(result), fleet_table(result), facts_table(result)]
+
+
+def service_table(result: Result) -> Table:
+    """How requests fared: by tier, by model, and in all."""
+    columns = ["requests", "level\nmet, %", "attainable\nmet, %", "TTFT\nP50, s", "TTFT\nP95, s", "end-to-end\nP95, s"]
+    table = new_table("Service", columns)
+    table.caption = "attainable: without requests whose level no fleet could have met"
+    for tier, row in zip(result.world.tiers, result.metrics.service_by("tier"), strict=True):
+        table.add_row(f"{tier.name} ({'done' if tier.name == 'NIW' else 'TTFT'} ≤ {duration(tier.slo_s)})", *service_cells(row))
+    table.add_section()
+    for row in result.metrics.service_by("model"):
+        table.add_row(row.model, *service_cells(row))
+    table.add_section()
+    table.add_row("all", *service_cells(result.metrics.total), style="bold")
+    return table
+
+
+def service_cells(row: ServiceRow) -> list[str]:
+    """A service row's cells."""
+    shares = [number(100 * share, 2) for share in (row.slo_attainment, row.slo_attainment_of_attainable)]
+    return [number(row.arrived), *shares, *(number(value, 2) for value in (row.ttft_p50_s, row.ttft_p95_s, row.e2e_p95_s))]
+
+
+def fleet_table(result: Result) -> Table:
+    """What the service cost: instance-hours, waste and money, by model and in all."""
+    columns = ["active,\nh", "provisioning\n(waste), h", "draining,\nh", "utiliz-\nation, %", "dollars", "dollars /\nM tokens"]
+    metrics = result.metrics
+    table = new_table("Fleet: instance-hours and list prices", columns)
+    table.caption = f"and, counted apart, {number(metrics.spot_donated_h, 1)} VM-hours donated to spot"
+    tokens = {row.model: row.prompt_tokens + row.output_tokens for row in metrics.service_by("model")}
+    for row in metrics.fleet_by("model"):
+        table.add_row(row.model, *fleet_cells(row, tokens[row.model]))
+    table.add_section()
+    table.add_row("all", *fleet_cells(metrics.fleet_total, sum(tokens.values())), style="bold")
+    return table
+
+
+def fleet_cells(row: FleetRow, tokens: int) -> list[str]:
+    """A fleet row's cells; ``tokens`` are the prompt and output tokens of its completed requests."""
+    hours = [number(value, 1) for value in (row.active_h, row.provisioning_h, row.draining_h)]
+    price = row.dollars / tokens * MILLION if tokens else math.nan
+    return [*hours, number(100 * row.mean_utilization, 1), number(row.dollars), number(price, 2)]
+
+
+def facts_table(result: Result) -> Table:
+    """What ran, and how it went, in a few lines."""
+    metrics, total = result.metrics, result.metrics.total
+    in_flight = total.travelling + total.waiting + total.running
+    scaling = metrics.fleet_total
+    lines = (
+        f"{result.scenario} · policy {result.policy} · world {result.world.name} · seed {result.seed}",
+        f"{duration(result.horizon_s)} simulated in {result.wall_s:.2f} s: "
+        f"{number(result.requests_per_s)} requests/s, {number(metrics.events)} events",
+        f"{number(total.completed)} completed, {number(in_flight)} in flight, {number(total.queued)} queued, "
+        f"{number(total.rejected)} rejected",
+        f"{number(total.slo_missed)} missed their level; {number(total.unattainable)} of them no fleet could have met",
+        f"{number(scaling.scale_outs)} scale-outs ({number(metrics.blocked_scale_outs)} blocked), "
+        f"{number(scaling.scale_ins)} scale-ins",
+    )
+    table = Table(box=None, show_header=False, padding=(0, 0))
+    for line in lines:
+        table.add_row(line)
+    return table
+
+
+def new_table(title: str, columns: Sequence[str]) -> Table:
+    """An empty table: names on the left, numbers on the right."""
+    table = Table(
+        title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def number(value: float, digits: int = 0) -> str:
+    """A number with thousands separators; a dash for NaN.
+
+    Example:
+        >>> number(1234567.891, 1)
+        '1,234,567.9'
+    """
+    return NOTHING if math.isnan(value) else f"{value:,.{digits}f}"
+
+
+def duration(seconds: float) -> str:
+    """A duration in its largest fitting unit.
+
+    Example:
+        >>> duration(86400), duration(60), duration(90000)
+        ('24 h', '60 s', '25 h')
+    """
+    value, unit = (seconds / 3600, "h") if seconds >= 3600 else (seconds, "s")
+    return f"{value:,.4g} {unit}"

@@ -1,0 +1,103 @@
+"""A run over time: counters of the simulator sampled at instants, and what happened between them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.sim import Simulator
+from sageserve_env.sim.latency import percentiles
+from sageserve_env.sim.measure import ratio
+from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.world.schema import World
+
+Series = dict[str, NDArray[Any]]
+"""Columns by name, each of shape (samples,). See :class:`Sampler`."""
+
+TTFT_SHARES = np.array([0.50, 0.95])
+
+
+class Sampler:
+    """Collects one row for each interval of a run. Differences of running sums give means and rates over the interval.
+
+    Columns, where names stand between slashes as the world spells them; what was not measured in an interval is NaN:
+
+    - ``time_s``: end of the interval; ``interval_s``: its length.
+    - ``active/<region>/<model>/<pool>``, ``provisioning/...``, ``draining/...``: mean instances of the endpoint, so that a
+      column times ``interval_s`` adds up to its instance-seconds.
+    - ``utilization/<region>/<model>/<pool>``: mean effective memory utilization, 0 to 1; NaN where no instance was active.
+    - ``waiting/<region>/<model>/<pool>``: requests at the endpoint that are not admitted, at the end of the interval.
+    - ``spot/<region>``: mean VMs that serve nobody.
+    - ``requests_per_s/<model>/<tier>``, ``prompt_tokens_per_s/<model>/<tier>``: arrivals.
+    - ``ttft_p50_s/<tier>``, ``ttft_p95_s/<tier>``: time to first token of the requests that completed in the interval.
+    - ``slo_attainment/<tier>``: their share within the service level, 0 to 1.
+    - ``queued_niw``: non-interactive requests in the central queue at the end of the interval; ``oldest_queued_s``: age of the
+      oldest, 0 where none waits.
+    - ``dollars_per_h``: active, provisioning and draining instances at list price.
+
+    Args:
+        world: The world that is simulated.
+        sim: Its simulator, at the start of the first interval.
+    """
+
+    def __init__(self, world: World, sim: Simulator) -> None:
+        self._price = np.array([vm_type.price_usd_per_h for vm_type in world.vm_types])
+        self._names = column_names(world)
+        self._rows: list[NDArray[np.float64]] = []
+        self._before, self._sums_before = sim.telemetry(), sim.running_sums()
+
+    def sample(self, sim: Simulator, now: Telemetry) -> None:
+        """Add the row of the interval since the last call.
+
+        Args:
+            sim: The simulator.
+            now: Its telemetry at this instant.
+        """
+        before, sums_before, sums = self._before, self._sums_before, sim.running_sums()
+        self._before, self._sums_before = now, sums
+        interval_s = now.now_s - before.now_s
+        vm_s = [getattr(now, name) - getattr(before, name) for name in ("active_s", "provisioning_s", "draining_s", "spot_s")]
+        parts = (
+            [now.now_s, interval_s],
+            *(seconds.sum(axis=1) / interval_s for seconds in vm_s[:3]),
+            ratio(sums.kv_used - sums_before.kv_used, sums.kv_capacity - sums_before.kv_capacity),
+            now.waiting.sum(axis=1),
+            vm_s[3].sum(axis=1) / interval_s,
+            (now.arrived - before.arrived).sum(axis=0).ravel() / interval_s,
+            (now.arrived_tokens - before.arrived_tokens).sum(axis=0).ravel() / interval_s,
+            *percentiles(sums.ttft_counts - sums_before.ttft_counts, TTFT_SHARES).T,
+            ratio((now.slo_met - before.slo_met).sum(axis=0), (now.completed - before.completed).sum(axis=0)),
+            [now.queued.sum(), now.oldest_queued_s.max(), (sum(vm_s[:3]) * self._price).sum() / interval_s],
+        )
+        self._rows.append(np.concatenate(parts))
+
+    def columns(self) -> Series:
+        """The rows so far as columns."""
+        table = np.array(self._rows).reshape(-1, len(self._names))
+        columns: Series = dict(zip(self._names, table.T.copy(), strict=True))
+        return {name: column.astype(np.int64) if is_count(name) else column for name, column in columns.items()}
+
+
+COUNTS = ("waiting", "queued_niw")
+
+
+def is_count(name: str) -> bool:
+    """Whether a column holds whole numbers."""
+    return name.split("/")[0] in COUNTS
+
+
+def column_names(world: World) -> list[str]:
+    """Names of a series' columns, in the order in which :meth:`Sampler.sample` writes them."""
+    regions, models = [region.name for region in world.regions], [model.name for model in world.models]
+    tiers = [tier.name for tier in world.tiers]
+    endpoints = [f"{region}/{model}/{pool.name}" for region in regions for model in models for pool in world.pools]
+    classes = [f"{model}/{tier}" for model in models for tier in tiers]
+    by_endpoint = [
+        f"{kind}/{name}" for kind in ("active", "provisioning", "draining", "utilization", "waiting") for name in endpoints
+    ]
+    by_class = [f"{kind}/{name}" for kind in ("requests_per_s", "prompt_tokens_per_s") for name in classes]
+    by_tier = [f"{kind}/{tier}" for kind in ("ttft_p50_s", "ttft_p95_s", "slo_attainment") for tier in tiers]
+    spot = [f"spot/{region}" for region in regions]
+    return ["time_s", "interval_s", *by_endpoint, *spot, *by_class, *by_tier, "queued_niw", "oldest_queued_s", "dollars_per_h"]

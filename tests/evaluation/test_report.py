@@ -1,0 +1,46 @@
+import io
+
+import pytest
+from rich.console import Console
+
+from baselines import StaticPolicy
+from sageserve_env.evaluation.report import summary_tables
+from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.scenarios import Scenario
+from sageserve_env.workload.o365 import O365Week
+from sageserve_env.world import published
+
+
+def printed(result, width=80):
+    console = Console(file=io.StringIO(), width=width)
+    for table in summary_tables(result):
+        console.print(table)
+    return console.file.getvalue()
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run_episode(Scenario("slice", published(), O365Week(start_s=126_000.0, duration_s=300.0)), StaticPolicy())
+
+
+def test_the_tables_fit_a_terminal(result):
+    text = printed(result)
+    assert "…" not in text
+    assert max(len(line) for line in text.splitlines()) <= 80
+
+
+def test_the_tables_say_what_the_metrics_say(result):
+    text, total, fleet = printed(result), result.metrics.total, result.metrics.fleet_total
+    for value in (f"{total.arrived:,}", f"{total.ttft_p95_s:.2f}", f"{fleet.active_h:.1f}", f"{fleet.dollars:,.0f}"):
+        assert value in text
+    assert "IW-F (TTFT ≤ 1 s)" in text
+    assert "NIW (done ≤ 24 h)" in text
+
+
+def test_a_run_without_requests_shows_dashes():
+    scenario = Scenario("idle", published(), O365Week(start_s=0.0, duration_s=1.0, scale=1e-9), duration_s=60.0)
+    result = run_episode(scenario, StaticPolicy())
+    assert result.metrics.total.arrived == 0
+    text = printed(result)
+    assert "nan" not in text
+    assert "–" in text

@@ -1,0 +1,141 @@
+import math
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+from baselines import ReactivePolicy, StaticPolicy
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.runner import instants, run_episode
+from sageserve_env.scenarios import Scenario
+from sageserve_env.sim import Knobs
+from sageserve_env.workload.o365 import O365Week
+from sageserve_env.world import TIERS, published
+
+SCENARIO = Scenario("slice", published(instances=4), O365Week(start_s=126_000.0, duration_s=700.0), control_interval_s=200.0)
+
+
+class Noisy:
+    """Draws random numbers, many or few, and holds the fleet."""
+
+    def __init__(self, draws):
+        self.draws, self.seen, self.times = draws, [], []
+
+    def reset(self, scenario, rng):
+        self.knobs, self.rng = Knobs.static(scenario.world), rng
+
+    def decide(self, telemetry):
+        self.times.append(telemetry.now_s)
+        self.seen.append(self.rng.random(self.draws)[0])
+        return self.knobs
+
+
+@pytest.fixture(scope="module")
+def result():
+    return run_episode(SCENARIO, ReactivePolicy(), seed=1, resolution_s=90.0)
+
+
+def same_series(one, other):
+    assert one.keys() == other.keys()
+    for name in one:
+        np.testing.assert_array_equal(one[name], other[name], err_msg=name)
+
+
+def test_the_same_seed_gives_the_same_result(result):
+    again = run_episode(SCENARIO, ReactivePolicy(), seed=1, resolution_s=90.0)
+    assert again.metrics.to_dict() == result.metrics.to_dict()
+    same_series(again.series, result.series)
+    other = run_episode(SCENARIO, ReactivePolicy(), seed=2, resolution_s=90.0)
+    assert other.metrics.total.arrived != result.metrics.total.arrived
+
+
+def test_looking_changes_nothing(result):
+    other = run_episode(SCENARIO, ReactivePolicy(), seed=1, resolution_s=7.0, log_requests=True)
+    assert other.metrics.to_dict() == result.metrics.to_dict()
+
+
+def test_a_policys_random_numbers_are_its_own():
+    few, many = Noisy(1), Noisy(1000)
+    one, other = run_episode(SCENARIO, few, seed=1), run_episode(SCENARIO, many, seed=1)
+    assert one.metrics.to_dict() == other.metrics.to_dict()
+    assert few.seen[0] == many.seen[0]
+    assert few.times == [0.0, 200.0, 400.0, 600.0]
+    again = Noisy(1)
+    run_episode(SCENARIO, again, seed=1)
+    assert again.seen == few.seen
+
+
+def test_the_series_spans_the_run(result):
+    time_s, interval_s = result.series["time_s"], result.series["interval_s"]
+    assert time_s.tolist() == [90.0, 180.0, 270.0, 360.0, 450.0, 540.0, 630.0, 700.0]
+    assert interval_s.tolist() == [90.0] * 7 + [70.0]
+
+
+def test_the_series_adds_up_to_the_metrics(result):
+    series, metrics, interval_s = result.series, result.metrics, result.series["interval_s"]
+
+    def integral(kind):
+        return sum((column * interval_s).sum() for name, column in series.items() if name.split("/")[0] == kind)
+
+    total, fleet = metrics.total, metrics.fleet_total
+    assert integral("requests_per_s") == pytest.approx(total.arrived)
+    assert integral("prompt_tokens_per_s") == pytest.approx(total.arrived_prompt_tokens)
+    assert integral("active") / 3600 == pytest.approx(fleet.active_h)
+    assert integral("provisioning") / 3600 == pytest.approx(fleet.provisioning_h)
+    assert integral("draining") / 3600 == pytest.approx(fleet.draining_h)
+    assert integral("spot") / 3600 == pytest.approx(metrics.spot_donated_h)
+    assert integral("dollars_per_h") / 3600 == pytest.approx(fleet.dollars)
+    assert sum(column[-1] for name, column in series.items() if name.startswith("waiting/")) == total.waiting
+    assert series["queued_niw"][-1] == total.queued
+
+
+def test_one_interval_has_the_percentiles_of_the_whole():
+    result = run_episode(SCENARIO, StaticPolicy(), resolution_s=1000.0)
+    for tier, row in zip(TIERS, result.metrics.service_by("tier"), strict=True):
+        assert result.series[f"ttft_p95_s/{tier}"].tolist() == [row.ttft_p95_s]
+        assert result.series[f"slo_attainment/{tier}"].tolist() == [row.slo_met / row.completed]
+    for row in result.metrics.fleet_by("model-region-vm_type"):
+        utilization = result.series[f"utilization/{row.region}/{row.model}/unified"]
+        assert utilization.tolist() == [pytest.approx(row.mean_utilization)]
+
+
+def test_after_the_workload_the_fleet_runs_dry():
+    scenario = Scenario("tail", SCENARIO.world, O365Week(start_s=126_000.0, duration_s=60.0), duration_s=2000.0)
+    result = run_episode(scenario, StaticPolicy(), resolution_s=500.0)
+    assert result.metrics.total.completed == result.metrics.total.arrived > 0
+    assert math.isnan(result.series["ttft_p95_s/IW-F"][-1])
+    assert result.series["utilization/westus/llama-2-70b/unified"][-1] == 0
+
+
+def test_progress_is_told():
+    calls = []
+    run_episode(SCENARIO, StaticPolicy(), resolution_s=350.0, progress=lambda now_s, arrived: calls.append((now_s, arrived)))
+    assert [now_s for now_s, _ in calls] == [0.0, 200.0, 350.0, 400.0, 600.0, 700.0]
+    assert calls[0][1] == 0
+    assert all(before[1] < after[1] for before, after in pairwise(calls))
+
+
+def test_instants_that_do_not_divide():
+    assert list(instants(10.0, 4.0, 3.0)) == [
+        (0.0, False, True),
+        (3.0, False, True),
+        (4.0, True, False),
+        (6.0, False, True),
+        (8.0, True, False),
+        (9.0, False, True),
+        (10.0, True, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"resolution_s": 0.0}, "resolution_s = 0.0 is not valid"),
+        ({"resolution_s": math.inf}, "resolution_s = inf is not valid"),
+        ({"seed": -1}, "seed = -1 is out of range"),
+        ({"seed": 0.5}, "seed = 0.5 is out of range"),
+    ],
+)
+def test_a_bad_argument_is_named(options, message):
+    with pytest.raises(InputError, match=message):
+        run_episode(SCENARIO, StaticPolicy(), **options)
