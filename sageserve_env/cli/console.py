@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -77,9 +78,12 @@ def simulation_progress(horizon_s: float, quiet: bool) -> Iterator[Callable[[flo
     )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=horizon_s, simulated="0:00", horizon=clock(horizon_s), rate="–")
+        began_s: list[float] = []
 
         def show(now_s: float, arrived: int) -> None:
-            elapsed_s = bar.tasks[0].elapsed or 0.0
+            if not began_s:  # the first call follows compilation
+                began_s.append(time.perf_counter())
+            elapsed_s = time.perf_counter() - began_s[0]
             rate = f"{arrived / elapsed_s:,.0f}" if elapsed_s > 0 else "–"
             bar.update(task, completed=now_s, simulated=clock(now_s), rate=rate)
 

@@ -47,8 +47,6 @@ def chosen_workload(
     if start_h is not None or length_s is not None:
         start_s = 0.0 if start_h is None else start_h * HOUR_S
         if start_s >= workload.duration_s:
-            raise InputError(
-                f"--start = {start_h:g} is past the {workload.duration_s / HOUR_S:g} h of the workload; give less"
-            )
+            raise InputError(f"--start = {start_h:g} is past the {workload.duration_s / HOUR_S:g} h of the workload; give less")
         workload = workload.slice(start_s, workload.duration_s - start_s if length_s is None else length_s)
     return workload if scale is None else workload.scale(scale)

@@ -6,7 +6,7 @@ import math
 
 from sageserve_env.compile import kernel
 from sageserve_env.sim import heap, queues
-from sageserve_env.sim.admission import next_queue
+from sageserve_env.sim.admission import earliest_arrival, next_queue
 from sageserve_env.sim.breaches import book_breach
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.latency import bin_of
@@ -57,12 +57,35 @@ def join_held(s: Sim, endpoint: int) -> None:
 def shortest_queue(s: Sim, endpoint: int, tokens: int) -> int:
     """The active instance with the fewest pending tokens among those whose KV memory could hold ``tokens``; first wins."""
     best, fewest = NONE, 1 << 62
-    for place in range(s.endpoint[endpoint].active):
+    first, last = shortest_group(s, endpoint)
+    for place in range(first, last):
         vm = s.member[endpoint, place]
         inst = s.instance[vm]
         if inst.pending_tokens < fewest and inst.kv_capacity >= tokens:
             best, fewest = vm, inst.pending_tokens
     return best
+
+
+@kernel
+def shortest_group(s: Sim, endpoint: int) -> tuple[int, int]:
+    """First and last place (exclusive) of the group to choose in: the one with the least work outside a batch at an instance."""
+    n, size = s.endpoint[endpoint].active, s.settings[0].group_size
+    if size == 0 or n <= size:
+        return 0, n
+    whole = (n - (size - 1) * (-n % size)) // size  # the other groups are one smaller
+    best, fewest, first = 0, 1 << 62, 0
+    best_end = n
+    group = 0
+    while first < n:
+        end = min(n, first + (size if group < whole else size - 1))
+        for place in range(first, end):
+            inst = s.instance[s.member[endpoint, place]]
+            outside = inst.pending_tokens - inst.prefill_tokens - inst.decodes
+            if outside < fewest:
+                best, best_end, fewest = first, end, outside
+        first = end
+        group += 1
+    return best, best_end
 
 
 @kernel
@@ -89,9 +112,16 @@ def is_cut_by(s: Sim, vm: int, slot: int) -> bool:
     inst, request = s.instance[vm], s.flight[slot]
     if inst.prefills > 0 or inst.is_cut or inst.decodes >= s.settings[0].max_batch:
         return False
-    if s.queue[vm, DECODE_QUEUE].head != NONE or (inst.waiting > 0 and s.clock[0].order == FCFS):
+    if s.queue[vm, DECODE_QUEUE].head != NONE or (s.clock[0].order == FCFS and comes_behind(s, vm, slot)):
         return False
     return inst.kv_used + admission_tokens(s, request.prompt, request.output) <= inst.kv_capacity
+
+
+@kernel
+def comes_behind(s: Sim, vm: int, slot: int) -> bool:
+    """Whether, first come, first served, a new request is admitted after one that waits already."""
+    first = earliest_arrival(s.flight, s.queue[vm])
+    return first != NONE and s.flight[s.queue[vm, first].head].key_s <= s.flight[slot].key_s
 
 
 @kernel

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from sageserve_env.sim import state as st
 from sageserve_env.workload.request import preference_orders
 from sageserve_env.world.schema import Model, World
 
-Array = NDArray[np.generic]
+Array = NDArray[Any]
 
 
 def world_tables(world: World) -> dict[str, Array]:
@@ -60,6 +61,7 @@ def settings(world: World) -> Array:
         "vm_types": len(world.vm_types),
         "regions": len(world.regions),
         "niw_pool": first_pool(world, "NIW"),
+        "group_size": world.routing.group_size,
     }
     for name, value in values.items():
         row[name] = value
@@ -110,7 +112,8 @@ def profiles(world: World) -> tuple[Array, Array, Array]:
         if profile is None:
             continue
         kv_tokens = kv_capacity_tokens(model, vm_type.gpu_memory_bytes)
-        rows[index] = (len(profile.prefill.tokens), len(knots), kv_tokens)
+        kv_bytes = vm_type.gpu_memory_bytes - model.weights_bytes
+        rows[index] = (len(profile.prefill.tokens), len(knots), kv_tokens, model.kv_bytes_per_token, kv_bytes)
         knots.extend(zip(profile.prefill.tokens, profile.prefill.seconds, strict=True))
         decode_s[index] = extended(profile.decode.tokens, profile.decode.seconds, np.arange(st.BATCH_LIMIT + 1.0))
     return rows, np.array(knots, st.KNOT), decode_s

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,17 @@ FIRST_BIN = (1023 + FIRST_OCTAVE) * SUB_BINS
 @kernel
 def bin_of(seconds: float) -> int:
     """The bin of a latency; what lies beyond either end falls into the end bin."""
-    index = (np.float64(seconds).view(np.int64) >> MANTISSA_SHIFT) - FIRST_BIN
+    index: Any = (np.float64(seconds).view(np.int64) >> MANTISSA_SHIFT) - FIRST_BIN
     return min(max(index, 0), N_BINS - 1)
 
 
+@functools.cache
 def bin_edges() -> NDArray[np.float64]:
     """Edges of the bins in seconds, shape (N_BINS + 1,); the first is 0 since the first bin takes all that is shorter."""
     index = np.arange(N_BINS + 1)
     edges = 2.0 ** (FIRST_OCTAVE + index // SUB_BINS) * (1.0 + (index % SUB_BINS) / SUB_BINS)
     edges[0] = 0.0
+    edges.flags.writeable = False
     return edges
 
 

@@ -14,7 +14,7 @@ from sageserve_env.sim.state import N_TIERS, NIW, NONE, Sim
 def utilization(s: Sim, endpoint: int) -> float:
     """Effective memory utilization: the share of KV memory in use over active instances; 1 where none is active."""
     ep = s.endpoint[endpoint]
-    return ep.kv_used / ep.kv_capacity if ep.kv_capacity > 0 else 1.0
+    return ep.kv_used * ep.kv_token_bytes / ep.kv_bytes if ep.active > 0 else 1.0
 
 
 @kernel

@@ -64,6 +64,8 @@ ENDPOINT = np.dtype(
         ("largest_kv", "i4"),  # KV tokens of the largest active instance
         ("kv_used", "i8"),  # tokens, over active instances
         ("kv_capacity", "i8"),
+        ("kv_token_bytes", "f8"),
+        ("kv_bytes", "f8"),  # memory beside the weights, not rounded to tokens: what utilization is a share of
         ("kv_used_integral", "f8"),  # token-seconds
         ("kv_capacity_integral", "f8"),
         ("kv_since_s", "f8"),  # both integrals hold up to here
@@ -220,6 +222,7 @@ SETTINGS = np.dtype(
         ("vm_types", "i4"),
         ("regions", "i4"),
         ("niw_pool", "i4"),
+        ("group_size", "i4"),
     ],
     align=True,
 )
@@ -228,7 +231,9 @@ TIER = np.dtype([("slo_s", "f8"), ("fcfs_offset_s", "f8"), ("pool", "i4")], alig
 
 POOL = np.dtype([("spill_utilization", "f8"), ("spill_to", "i4")], align=True)
 
-PROFILE = np.dtype([("knots", "i4"), ("first_knot", "i4"), ("kv_tokens", "i8")], align=True)
+PROFILE = np.dtype(
+    [("knots", "i4"), ("first_knot", "i4"), ("kv_tokens", "i8"), ("kv_token_bytes", "f8"), ("kv_bytes", "f8")], align=True
+)
 """One (model, VM type): its prefill table within ``knot`` and its KV capacity; no knots where the pair does not exist."""
 
 KNOT = np.dtype([("tokens", "f8"), ("seconds", "f8")], align=True)

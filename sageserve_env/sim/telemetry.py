@@ -86,7 +86,6 @@ def read_telemetry(arrays: dict[str, Any], n_regions: int, n_models: int, n_type
     by_type = fleet.reshape(-1, n_types)
     now_s = float(clock["now_s"])
     open_s = open_vm_seconds(arrays, now_s, n_types)
-    capacity = endpoint["kv_capacity"]
     return Telemetry(
         now_s=now_s,
         region=endpoint["region"].astype(np.int64),
@@ -97,7 +96,7 @@ def read_telemetry(arrays: dict[str, Any], n_regions: int, n_models: int, n_type
         draining=by_type["draining"].astype(np.int64),
         spot=arrays["spot"]["vms"].astype(np.int64).reshape(n_regions, n_types),
         spot_same_model=count_spot_same_model(arrays, n_models, n_types),
-        utilization=np.where(capacity > 0, endpoint["kv_used"] / np.maximum(capacity, 1), 1.0),
+        utilization=utilizations(endpoint),
         **{name: lane[name].copy() for name in LANE_COUNTS},
         arrived=origin["arrived"].copy(),
         arrived_tokens=origin["prompt_tokens"].copy(),
@@ -125,13 +124,19 @@ LANE_COUNTS = (
 )
 
 
+def utilizations(endpoint: Any) -> Reals:
+    """Effective memory utilization of each endpoint, shape (N,), by the same arithmetic as the kernel's."""
+    used_bytes = endpoint["kv_used"] * endpoint["kv_token_bytes"]
+    return np.where(endpoint["active"] > 0, used_bytes / np.maximum(endpoint["kv_bytes"], 1.0), 1.0)
+
+
 def open_vm_seconds(arrays: dict[str, Any], now_s: float, n_types: int) -> dict[str, Reals]:
     """VM-seconds of every VM in its present state, which the state's sums do not hold yet: shape (N, K), spot (R, K)."""
     inst = arrays["instance"]
     since_s = now_s - inst["state_since_s"]
     n_fleet, n_spot = arrays["fleet"].shape[0], arrays["spot"].shape[0]
     place = inst["endpoint"] * n_types + inst["vm_type"]
-    seconds = {}
+    seconds: dict[str, Reals] = {}
     for name, state in (("active", st.ACTIVE), ("provisioning", st.PROVISIONING), ("draining", st.DRAINING)):
         chosen = inst["state"] == state
         seconds[name] = np.bincount(place[chosen], weights=since_s[chosen], minlength=n_fleet).reshape(-1, n_types)

@@ -96,6 +96,8 @@ def activate(s: Sim, vm: int) -> None:
     inst.kv_capacity = s.profile[inst.profile].kv_tokens
     integrate_kv(s, inst.endpoint)
     ep.kv_capacity += inst.kv_capacity
+    ep.kv_token_bytes = s.profile[inst.profile].kv_token_bytes
+    ep.kv_bytes += s.profile[inst.profile].kv_bytes
     ep.largest_kv = max(ep.largest_kv, inst.kv_capacity)
     s.member[inst.endpoint, ep.active] = vm
     change_state(s, vm, ACTIVE)
@@ -109,6 +111,7 @@ def drain(s: Sim, vm: int) -> None:
     ep = s.endpoint[inst.endpoint]
     integrate_kv(s, inst.endpoint)
     ep.kv_capacity -= inst.kv_capacity
+    ep.kv_bytes -= s.profile[inst.profile].kv_bytes
     ep.kv_used -= inst.kv_used
     ep.largest_kv = 0
     kept = 0

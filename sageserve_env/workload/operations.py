@@ -137,7 +137,9 @@ class Shift(Operation):
 
     def fold(self, intensity: Intensity, seed: int, number: int) -> Intensity:
         """The cycle from another start."""
-        return intensity.window(-self.by_s % intensity.duration_s, intensity.duration_s)
+        start_s = -self.by_s % intensity.duration_s
+        # The remainder of a tiny negative number rounds to the whole duration.
+        return intensity.window(start_s if start_s < intensity.duration_s else 0.0, intensity.duration_s)
 
     def plan(self, duration_s: float, models: tuple[str, ...], measure: Callable[[], Counts], seed: int) -> Plan:
         """Move; what would arrive before 0 is left out."""

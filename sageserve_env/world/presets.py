@@ -162,7 +162,7 @@ def golden_world(
         latency_s=tuple((0.0,) * len(REGIONS) for _ in REGIONS),
         tiers=(replace(iw_f, slo_s=iw_f_slo_s), iw_n, replace(non_interactive, fcfs_offset_s=deferral_s)),
         serving=Serving(max_batch=512, iteration_overhead_s=0.010, mixed_factor=1.1, kv_admission="two_step"),
-        routing=Routing(utilization_threshold=0.7, delay_s=1.0),
+        routing=Routing(utilization_threshold=0.7, delay_s=1.0, group_size=3),
         niw=niw,
         scaling=scaling,
         lead_times=lead_times or LeadTimes(),

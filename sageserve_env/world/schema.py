@@ -156,6 +156,9 @@ class Routing:
     utilization_threshold: float = 0.7
     delay_s: float = 0.0
     """Constant time between the routing decision and the arrival at the region, on top of the network latency."""
+    group_size: int = 0
+    """Instances of an endpoint stand in groups of so many, the last ones of one fewer; a request goes to the group with the least
+    prompt tokens waiting at one of its instances, and there to the shortest queue. 0: no groups, the paper's rule."""
 
 
 @dataclass(frozen=True)

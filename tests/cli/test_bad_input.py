@@ -1,0 +1,134 @@
+"""Bad input: status 2, one line that names what is wrong and the remedy, and no output folder."""
+
+import gzip
+
+import pytest
+
+HEAD = "arrival_s,model,region,tier,prompt_tokens,output_tokens"
+GOOD = "1.0,bloom-176b,westus,IW-F,100,10"
+
+BAD_ROWS = {
+    "0.5,bloom-176b,westus,IW-F,100,10": ("row 2", "0.5", "sort the trace"),
+    "-1.0,bloom-176b,westus,IW-F,100,10": ("row 2", "arrival_s = '-1.0'", "count from 0"),
+    "nan,bloom-176b,westus,IW-F,100,10": ("row 2", "arrival_s = 'nan'", "give seconds"),
+    "soon,bloom-176b,westus,IW-F,100,10": ("row 2", "arrival_s = 'soon'", "give a number"),
+    "2.0,bloom-176b,westus,IW-F,0,10": ("row 2", "prompt_tokens = '0'", "give tokens >= 1"),
+    "2.0,bloom-176b,westus,IW-F,100,1.5": ("row 2", "output_tokens = '1.5'", "give tokens >= 1"),
+    "2.0,bloom-176b,westus,IW-F,,10": ("row 2", "prompt_tokens = nothing", "give a number"),
+    "2.0,gpt-9,westus,IW-F,100,10": ("row 2", "gpt-9", "bloom-176b"),
+    "2.0,bloom-176b,mars,IW-F,100,10": ("row 2", "mars", "westus"),
+    "2.0,bloom-176b,westus,VIP,100,10": ("row 2", "tier = 'VIP'", "IW-F, IW-N, NIW"),
+    "2.0,bloom-176b": ("row 2", "has 2 fields", "give the header's 6"),
+}
+
+
+@pytest.fixture
+def refuses_trace(refused, tmp_path):
+    """Checks that a trace file is refused with a line that holds these texts, and that no output folder is left."""
+
+    def check(trace, *texts):
+        error = refused("simulate", "--trace", trace, "--out", tmp_path / "out")
+        for text in (trace.name, *texts):
+            assert text in error
+        assert not (tmp_path / "out").exists()
+
+    return check
+
+
+@pytest.mark.parametrize(("row", "texts"), BAD_ROWS.items())
+def test_a_bad_row(refuses_trace, tmp_path, row, texts):
+    trace = tmp_path / "bad.csv"
+    trace.write_text("\n".join([HEAD, GOOD, row, ""]))
+    refuses_trace(trace, *texts)
+
+
+FILES = {
+    "empty.csv": (b"", "give"),
+    "header.csv": (HEAD.encode() + b"\n", "give at least one row"),
+    "other.csv": (b"a,b\n1,2\n", "columns a, b are not a trace's"),
+    "lacks.csv": (b"arrival_s,model,region,prompt_tokens,output_tokens\n1,bloom-176b,westus,1,1\n", "'tier' is missing"),
+    "latin.csv": (HEAD.encode() + b"\n1,bloom-\xff,westus,IW-F,1,1\n", "UTF-8"),
+    "cut.parquet": (b"PAR1\x15\x04\x15", "not a whole Parquet file"),
+    "cut.csv.gz": (gzip.compress((HEAD + "\n" + f"{GOOD}\n" * 5000).encode())[:-20], "cut.csv.gz"),
+    "bad.jsonl": (b'{"arrival_s": \n', "give one JSON object on each line"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "text"), [(name, *rest) for name, rest in FILES.items()])
+def test_a_bad_file(refuses_trace, tmp_path, name, content, text):
+    trace = tmp_path / name
+    trace.write_bytes(content)
+    refuses_trace(trace, text)
+
+
+def test_a_truncated_parquet(run, refuses_trace, tmp_path):
+    trace = tmp_path / "t.parquet"
+    assert run("workload", "export", "o365-hour", trace, "--hours", "0.02").status == 0
+    trace.write_bytes(trace.read_bytes()[:-100])
+    refuses_trace(trace, "not a whole Parquet file")
+
+
+def test_a_trace_that_does_not_exist(refuses_trace, tmp_path):
+    refuses_trace(tmp_path / "none.csv", "is no file")
+
+
+OPTIONS = [
+    (["o365-dya"], ["'o365-dya'", "did you mean 'o365-day'?"]),
+    (["o365-hour", "--world", "mars"], ["world = 'mars'"]),
+    (["o365-hour", "--policy", "reactiv"], ["policy = 'reactiv'", "did you mean 'reactive'?"]),
+    (["o365-hour", "--policy-option", "speed"], ["--policy-option = 'speed'", "give NAME=VALUE"]),
+    (["o365-hour", "--policy-option", "speed=3"], ["speed", "it takes: instances"]),
+    (["o365-hour", "--order", "LIFO"], ["--order = LIFO", "FCFS, EDF, PF, DPA"]),
+    (["o365-hour", "--instances", "0"], ["--instances = 0"]),
+    (["o365-hour", "--instances", "26"], ["--instances = 26", "vm_capacity"]),
+    (["o365-hour", "--instances", "two"], ["--instances", "see sageserve simulate --help"]),
+    (["o365-hour", "--seed", "-1"], ["seed = -1"]),
+    (["o365-hour", "--scale", "0"], ["scale", "0"]),
+    (["o365-hour", "--start", "2"], ["--start = 2 is past the 1 h"]),
+    (["o365-hour", "--hours", "-1"], ["-"]),
+    (["o365-hour", "--hours", "nan"], ["nan"]),
+    (["o365-hour", "--hours", "1", "--days", "1"], ["--hours 1 and --days 1", "give one of them"]),
+    (["o365-hour", "--control-interval", "0"], ["control_interval_s = 0"]),
+    (["o365-hour", "--resolution", "nan"], ["resolution_s = nan"]),
+    (["o365-hour", "--trace", "x.csv"], ["workload = 'o365-hour'", "give one of them"]),
+    (["o365-hour", "--wheels", "3"], ["--wheels", "see sageserve simulate --help"]),
+]
+
+
+@pytest.mark.parametrize(("arguments", "texts"), OPTIONS, ids=lambda value: " ".join(value)[:40])
+def test_a_bad_option(refused, tmp_path, arguments, texts):
+    error = refused("simulate", *arguments, "--out", tmp_path / "out")
+    for text in texts:
+        assert text in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_out_is_a_file(refused, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    assert "is a file; choose another" in refused("simulate", "o365-hour", "--out", tmp_path / "out")
+    assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_out_lies_in_a_file(refused, tmp_path):
+    (tmp_path / "file").write_text("mine")
+    assert "cannot be written" in refused("simulate", "o365-hour", "--out", tmp_path / "file" / "out")
+
+
+def test_a_pool_that_is_too_small(refused, tmp_path):
+    world = tmp_path / "small.yaml"
+    world.write_text(
+        "extends: published\nregions:\n  - {name: westus, vm_capacity: {h100-80gb-x8: 70}}\n  - centralus\n  - eastus\n"
+    )
+    error = refused("simulate", "o365-hour", "--world", world, "--out", tmp_path / "out")
+    assert "small.yaml" in error
+    assert "70" in error
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_trace_that_the_world_does_not_serve(refused, tmp_path):
+    world = tmp_path / "one.yaml"
+    world.write_text(
+        "extends: published\nmodels: [llama-2-70b]\npools: [{name: all, tiers: [IW-F, IW-N, NIW], instances: {llama-2-70b: 2}}]\n"
+    )
+    assert "bloom-176b" in refused("simulate", "o365-hour", "--world", world, "--out", tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,0 +1,47 @@
+"""The plain reference agrees with the authors' own outputs; without that it would prove nothing."""
+
+import csv
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.reference import authors_rules as authors
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+TIMES = ("routed_s", "prefill_start_s", "first_token_s", "decode_start_s", "completion_s")
+
+
+@pytest.mark.parametrize("folder", sorted(GOLDEN.glob("s*")), ids=lambda folder: folder.name)
+def test_it_reproduces_every_request(folder):
+    case = yaml.safe_load((folder / "case.yaml").read_text(encoding="utf-8"))
+    with (folder / "requests.csv").open(encoding="utf-8", newline="") as file:
+        recorded = {int(row["request_id"]): row for row in csv.DictReader(file)}
+    served = authors.serve(case["instances_per_region"], authors.read_trace(folder / "trace.csv"))
+    assert len(served) == len(recorded) > 0
+    for request in served:
+        row = recorded[request.request_id]
+        assert (request.region, request.instance) == (row["region"], int(row["instance"]))
+        assert [getattr(request, name) for name in TIMES] == pytest.approx([float(row[name]) for name in TIMES], rel=0, abs=1e-9)
+
+
+def test_two_long_prompts_block_each_other():
+    half = int(0.5 * (authors.GPU_BYTES - authors.WEIGHTS["bloom-176b"]) / authors.KV_BYTES["bloom-176b"]) - 10
+    trace = [authors.Request(k, 1.0, "bloom-176b", authors.REGIONS, half, 1000) for k in range(3)]
+    with pytest.raises(authors.StuckError):
+        authors.serve({"bloom-176b": 1}, trace)
+
+
+def test_groups_are_of_three_and_two():
+    sizes = {n: [len(group) for group in authors.groups(list(range(n)))] for n in range(1, 10)}
+    assert sizes == {
+        1: [1],
+        2: [2],
+        3: [3],
+        4: [2, 2],
+        5: [3, 2],
+        6: [3, 3],
+        7: [3, 2, 2],
+        8: [3, 3, 2],
+        9: [3, 3, 3],
+    }
