@@ -159,9 +159,8 @@ def main() -> None:
     simulate(world, 0.01, 3600.0)  # compiles
     day = best(3, world, 1.0, DAY_S)
     result: dict[str, Any] = {"scenario": SCENARIO, **day}
-    print(
-        f"{SCENARIO}\n  {day['requests']:,.0f} requests: {day['requests_per_s']:,.0f} requests/s, {day['events_per_s']:,.0f} events/s"
-    )
+    print(SCENARIO)
+    print(f"  {day['requests']:,.0f} requests: {day['requests_per_s']:,.0f} requests/s, {day['events_per_s']:,.0f} events/s")
     if not arguments.quick:
         result |= details(world)
     result.setdefault("peak_rss_mib", peak_rss_mib())

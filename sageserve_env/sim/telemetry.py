@@ -134,16 +134,19 @@ def open_vm_seconds(arrays: dict[str, Any], now_s: float, n_types: int) -> dict[
     """VM-seconds of every VM in its present state, which the state's sums do not hold yet: shape (N, K), spot (R, K)."""
     inst = arrays["instance"]
     since_s = now_s - inst["state_since_s"]
-    n_fleet, n_spot = arrays["fleet"].shape[0], arrays["spot"].shape[0]
     place = inst["endpoint"] * n_types + inst["vm_type"]
-    seconds: dict[str, Reals] = {}
-    for name, state in (("active", st.ACTIVE), ("provisioning", st.PROVISIONING), ("draining", st.DRAINING)):
+
+    def sums(state: int, where: NDArray[Any], n_places: int) -> Reals:
         chosen = inst["state"] == state
-        seconds[name] = np.bincount(place[chosen], weights=since_s[chosen], minlength=n_fleet).reshape(-1, n_types)
-    spot = inst["state"] == st.SPOT
-    where = (inst["region"] * n_types + inst["vm_type"])[spot]
-    seconds["spot"] = np.bincount(where, weights=since_s[spot], minlength=n_spot).reshape(-1, n_types)
-    return seconds
+        return np.bincount(where[chosen], since_s[chosen], n_places).astype(np.float64).reshape(-1, n_types)
+
+    n_fleets = len(arrays["fleet"])
+    return {
+        "active": sums(st.ACTIVE, place, n_fleets),
+        "provisioning": sums(st.PROVISIONING, place, n_fleets),
+        "draining": sums(st.DRAINING, place, n_fleets),
+        "spot": sums(st.SPOT, inst["region"] * n_types + inst["vm_type"], len(arrays["spot"])),
+    }
 
 
 def count_spot_same_model(arrays: dict[str, Any], n_models: int, n_types: int) -> Counts:
