@@ -15,8 +15,8 @@ help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed-demo ## Simulate the embedded Office 365 day; results in runs/demo
-	@echo "==> sageserve simulate o365-day --out runs/demo"
-	@$(BIN)/sageserve simulate o365-day --out runs/demo
+	@echo "==> sageserve simulate o365-day --policy reactive --out runs/demo"
+	@$(BIN)/sageserve simulate o365-day --policy reactive --out runs/demo
 
 test: $(VENV)/.installed-test ## Run the tests and doctests (PYTEST_ARGS="-k name" narrows them)
 	@echo "==> pytest -n auto $(PYTEST_ARGS)"

@@ -20,12 +20,15 @@ from typing import Any
 
 import numpy as np
 
+from sageserve_env.evaluation.golden_files import Case
+from sageserve_env.evaluation.golden_run import Recorded, world_of
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload import load_workload
 from sageserve_env.world import World, published
 
 ROOT = Path(__file__).resolve().parent.parent
 DAY_S = 86_400.0
+PEER_SEED = 2
 INSTANCES = 20
 SCENARIO = "o365-day on published: 3 regions x 4 models x 20 instances, routing, NIW queue and reactive tick on, one core"
 
@@ -141,12 +144,22 @@ def peak_rss_mib() -> float:
     return int(line.split()[1]) / 1024
 
 
-def peer(world: World) -> dict[str, float]:
-    """The plain-Python simulator of the authors' rules in tests/reference, on the same kind of fleet, against ours."""
-    sys.path.insert(0, str(ROOT / "tests" / "reference"))
-    from peer import requests_per_s  # type: ignore[import-not-found]
+def peer() -> dict[str, float]:
+    """The plain-Python simulator of the authors' rules in tests/reference against ours, on the same 20,000 requests."""
+    sys.path.insert(0, str(ROOT))
+    from tests.reference import authors_rules, random_cases
 
-    return dict(requests_per_s())
+    case = random_cases.draw(PEER_SEED, 20_000)
+    trace = random_cases.to_authors(case)
+    begin = time.perf_counter()
+    authors_rules.serve(case.fleet, trace)
+    theirs = len(trace) / (time.perf_counter() - begin)
+    world = world_of(Case(Path("peer"), case.fleet, "exact"))
+    sim = Simulator(world, Recorded("peer", case.requests))
+    begin = time.perf_counter()
+    sim.advance(float(case.requests["arrival_s"][-1]) + DAY_S)
+    ours = len(trace) / (time.perf_counter() - begin)
+    return {"plain_python_requests_per_s": theirs, "ours_requests_per_s": ours, "ratio": ours / theirs}
 
 
 def main() -> None:
@@ -171,6 +184,11 @@ def main() -> None:
 
 def details(world: World) -> dict[str, Any]:
     """The figures beyond the headline, printed as they come."""
+    against = peer()
+    print(
+        f"the authors' rules on 20,000 requests: plain Python {against['plain_python_requests_per_s']:,.0f} requests/s, "
+        f"ours {against['ours_requests_per_s']:,.0f}, ratio {against['ratio']:.0f}"
+    )
     scales = linearity(world)
     for run in scales:
         print(f"  {run['requests']:>12,.0f} requests/day: {run['ns_per_request']:.0f} ns/request")
@@ -187,6 +205,7 @@ def details(world: World) -> dict[str, Any]:
         f"{seven_days['peak_rss_mib']:,.0f} MiB peak"
     )
     return {
+        "plain_python": against,
         "linearity": scales,
         "overloaded": heavy,
         "overloaded_ratio": ratio,

@@ -57,7 +57,7 @@ def join_held(s: Sim, endpoint: int) -> None:
 def shortest_queue(s: Sim, endpoint: int, tokens: int) -> int:
     """The active instance with the fewest pending tokens among those whose KV memory could hold ``tokens``; first wins."""
     best, fewest = NONE, 1 << 62
-    first, last = shortest_group(s, endpoint)
+    first, last = shortest_group(s, endpoint, tokens)
     for place in range(first, last):
         vm = s.member[endpoint, place]
         inst = s.instance[vm]
@@ -67,7 +67,7 @@ def shortest_queue(s: Sim, endpoint: int, tokens: int) -> int:
 
 
 @kernel
-def shortest_group(s: Sim, endpoint: int) -> tuple[int, int]:
+def shortest_group(s: Sim, endpoint: int, tokens: int) -> tuple[int, int]:
     """First and last place (exclusive) of the group to choose in: the one with the least work outside a batch at an instance."""
     n, size = s.endpoint[endpoint].active, s.settings[0].group_size
     if size == 0 or n <= size:
@@ -81,7 +81,7 @@ def shortest_group(s: Sim, endpoint: int) -> tuple[int, int]:
         for place in range(first, end):
             inst = s.instance[s.member[endpoint, place]]
             outside = inst.pending_tokens - inst.prefill_tokens - inst.decodes
-            if outside < fewest:
+            if outside < fewest and inst.kv_capacity >= tokens:
                 best, best_end, fewest = first, end, outside
         first = end
         group += 1
@@ -246,7 +246,7 @@ def start_prefill(s: Sim, vm: int, slot: int) -> None:
     lane.waiting -= 1
     lane.waiting_tokens -= request.prompt
     lane.running += 1
-    request.prefill_start_s = s.clock[0].now_s
+    request.prefill_start_s = min(request.prefill_start_s, s.clock[0].now_s)  # the first, where it was preempted since
     request.next = NONE
     if inst.prefills == 0:
         inst.prefill_head = slot

@@ -164,7 +164,7 @@ class Simulator:
         """Everything that decides the future, and the log so far."""
         used = int(self._state["clock"][0]["flight_used"])
         arrays = {name: duplicate(array[:used] if name == "flight" else array) for name, array in self._state.items()}
-        log = (*self._log, self._log_buffer[: self._state["clock"][0]["log_rows"]].copy())
+        log = (*self._log, duplicate(self._log_buffer[: self._state["clock"][0]["log_rows"]]))
         return Snapshot(arrays, self._stream.snapshot(), self._chunk, self._is_last_chunk, log)
 
     def restore(self, snapshot: Snapshot) -> None:
@@ -206,5 +206,5 @@ class Simulator:
 
     def _empty_log(self) -> None:
         rows = int(self._state["clock"][0]["log_rows"])
-        self._log.append(self._log_buffer[:rows].copy())
+        self._log.append(duplicate(self._log_buffer[:rows]))
         self._state["clock"]["log_rows"] = 0

@@ -263,7 +263,7 @@ LOG = np.dtype(
     ],
     align=True,
 )
-"""One finished request, in order of completion; times that did not happen are NaN."""
+"""One finished request, in order of completion; times that did not happen are infinite."""
 
 SUB_BINS = 64
 FIRST_OCTAVE = -10

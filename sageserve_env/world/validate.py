@@ -220,7 +220,6 @@ def _check_routing(world: World) -> None:
     require_share("routing.utilization_threshold", world.routing.utilization_threshold)
     require_not_negative("routing.delay_s", world.routing.delay_s, "give seconds, 0 or more")
     require_count("routing.group_size", world.routing.group_size, 0)
-    require(world.routing.group_size != 1, "routing.group_size", 1, "is no group; give 0 for no groups, or 2 or more")
 
 
 def _check_niw(world: World) -> None:

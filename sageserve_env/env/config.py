@@ -1,0 +1,145 @@
+"""What ``gym.make`` takes, checked once and shared by the single and the vector environment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from gymnasium import spaces
+from numpy.typing import NDArray
+
+from sageserve_env.env.actions import MAX_DELTA, action_space
+from sageserve_env.env.core import Engine, RowSnapshot, Settings
+from sageserve_env.env.encode import Feature, observation_features
+from sageserve_env.env.rewards import Reward, as_reward
+from sageserve_env.errors import InputError
+from sageserve_env.scenarios import SPLITS, Episode, Problem, load_problem
+from sageserve_env.workload.request import Workload
+from sageserve_env.world.schema import LeadTimes, World
+
+MAX_IN_FLIGHT = 1 << 22
+
+EnvSnapshot = tuple[RowSnapshot, Episode | None, Mapping[str, Any]]
+"""One environment at a control instant: its row, its episode, and the state of its random numbers."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Arguments of the environments.
+
+    Attributes:
+        problem: Name of a problem (``sageserve_env.scenarios.load_problem``), or the problem itself.
+        split: ``"train"``, ``"validation"`` or ``"test"``.
+        world: Another world: itself, the name of a preset, or a YAML file.
+        workload: Another workload: itself, a name of the catalog, or a trace file.
+        control_interval_s: Seconds between two actions.
+        horizon_s: Seconds in an episode, a whole number of intervals.
+        action_mode: One of ``actions.ACTION_MODES``.
+        max_delta: Most instances that one ``delta`` action changes an endpoint by, >= 1.
+        reward: Name of a preset (``rewards.REWARDS``), or a reward.
+        admission_order: ``"FCFS"``, ``"EDF"``, ``"PF"`` or ``"DPA"``.
+        lead_times: Other lead times: a ``LeadTimes``, or seconds by the names of its fields.
+        hide_queues: Leave waiting requests and pending tokens out of the observation.
+        max_in_flight: Most requests in the system at once.
+    """
+
+    problem: str | Problem = "mini"
+    split: str = "train"
+    world: World | str | Path | None = None
+    workload: Workload | str | Path | None = None
+    control_interval_s: float | None = None
+    horizon_s: float | None = None
+    action_mode: str = "delta"
+    max_delta: int = MAX_DELTA
+    reward: str | Reward = "money"
+    admission_order: str | None = None
+    lead_times: LeadTimes | dict[str, float] | None = None
+    hide_queues: bool = False
+    max_in_flight: int = MAX_IN_FLIGHT
+
+
+class Setup:
+    """A checked configuration: the problem to play, the spaces, the engine's settings.
+
+    Raises:
+        InputError: An argument is unknown to its list or out of its range.
+    """
+
+    def __init__(self, config: Config) -> None:
+        if config.split not in SPLITS:
+            raise InputError(f"split = {config.split!r}; choose one of {', '.join(SPLITS)}")
+        if config.max_delta < 1:
+            raise InputError(f"max_delta = {config.max_delta}; give a whole number of instances >= 1")
+        problem = load_problem(config.problem) if isinstance(config.problem, str) else config.problem
+        self.problem = problem.with_overrides(
+            world=config.world,
+            workload=config.workload,
+            control_interval_s=config.control_interval_s,
+            horizon_s=config.horizon_s,
+            lead_times=config.lead_times,
+            admission_order=config.admission_order,
+        )
+        self.split = config.split
+        self.world = self.problem.world()
+        self.reward = as_reward(config.reward)
+        self.n_steps = round(self.problem.horizon_s / self.problem.control_interval_s)
+        self.settings = Settings(
+            world=self.world,
+            action_mode=config.action_mode,
+            reward=self.reward,
+            control_interval_s=self.problem.control_interval_s,
+            max_delta=config.max_delta,
+            admission_order=self.problem.admission_order,
+            max_in_flight=config.max_in_flight,
+        )
+        self.action_space = action_space(config.action_mode, self.world, config.max_delta)
+        features = observation_features(self.world)
+        self.seen = np.array([not (config.hide_queues and feature.is_queue_internal) for feature in features])
+        self.features: list[Feature] = [feature for feature, is_seen in zip(features, self.seen, strict=True) if is_seen]
+        low = np.array([feature.low for feature in self.features], np.float32)
+        high = np.array([feature.high for feature in self.features], np.float32)
+        self.observation_space = spaces.Box(low, high, dtype=np.float32)
+
+    def sample(self, rng: np.random.Generator, options: dict[str, Any] | None) -> Episode:
+        """Draw an episode of the split."""
+        return self.problem.sample(self.split, rng, options)
+
+    def begin(self, engine: Engine, row: int, episode: Episode) -> None:
+        """Start an episode in a row of an engine."""
+        engine.begin(row, episode.workload, episode.workload_seed, episode.week_start_s, episode.initial_instances)
+
+    def checked(self, actions: Any, n_envs: int) -> NDArray[Any]:
+        """Actions as an array of shape (n_envs, A).
+
+        Raises:
+            InputError: The shape is wrong, or a value is NaN or outside the action space.
+        """
+        shape = (n_envs, *(self.action_space.shape or ()))
+        array = np.asarray(actions)
+        if array.shape != shape:
+            raise InputError(f"action has shape {array.shape[1:]}; the action space has {shape[1:]}")
+        if isinstance(self.action_space, spaces.MultiDiscrete):
+            if array.dtype.kind not in "iu":
+                raise InputError(f"action has dtype {array.dtype}; a MultiDiscrete action holds integers")
+            low, high = 0, int(self.action_space.nvec[0]) - 1
+        else:
+            low, high = 0, 1
+        if array.size and not (array.min() >= low and array.max() <= high):
+            place = tuple(int(i) for i in np.argwhere(~((array >= low) & (array <= high)))[0])
+            raise InputError(f"action{list(place[1:])} = {array[place]} is outside the action space; give {low} to {high}")
+        return array
+
+
+def config_from(arguments: dict[str, Any]) -> Config:
+    """A configuration from keyword arguments.
+
+    Raises:
+        InputError: There is no such argument.
+    """
+    unknown = sorted(set(arguments) - set(Config.__dataclass_fields__))
+    if unknown:
+        raise InputError(f"argument {unknown[0]!r} is unknown; choose from {', '.join(Config.__dataclass_fields__)}")
+    return Config(**arguments)

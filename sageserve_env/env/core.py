@@ -1,0 +1,326 @@
+"""Many environments in one set of arrays: begin episodes, step them on all cores, save and restore them.
+
+The single and the vector environment, the adapters and the multi-agent environment are faces of this.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from threading import Lock
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.compile import announce
+from sageserve_env.env import kernel
+from sageserve_env.env.actions import ACTION_MODES, action_space
+from sageserve_env.env.encode import observation_features, rate_scales
+from sageserve_env.env.rewards import TERMS, Reward
+from sageserve_env.env.state import CODEC, DONE, HISTORY, READY, ROW
+from sageserve_env.errors import InputError
+from sageserve_env.sim import state as st
+from sageserve_env.sim.build import initial_state, world_tables
+from sageserve_env.sim.knobs import Knobs
+from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state
+from sageserve_env.sim.telemetry import Telemetry, read_telemetry
+from sageserve_env.workload import kernel as generator
+from sageserve_env.workload.generated import IntensityWorkload, Tables
+from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
+from sageserve_env.workload.sizes import CELLS
+from sageserve_env.world.schema import World
+from sageserve_env.world.validate import validate
+
+CHUNK_ROWS = 4096
+FIRST_FLIGHT_SLOTS = 1024
+HOUR_S = 3600.0
+PARTS_PER_THREAD = 4
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is the same for all environments of an engine.
+
+    Attributes:
+        world: What exists.
+        action_mode: One of ``actions.ACTION_MODES``.
+        reward: Makes rewards of terms.
+        control_interval_s: Seconds between two actions.
+        max_delta: Most instances that one ``delta`` action changes.
+        admission_order: One of ``sim.knobs.ADMISSION_ORDERS``.
+        max_in_flight: Most requests in one environment at once.
+    """
+
+    world: World
+    action_mode: str
+    reward: Reward
+    control_interval_s: float
+    max_delta: int
+    admission_order: str
+    max_in_flight: int
+
+
+@dataclass(frozen=True)
+class RowSnapshot:
+    """One environment at a control instant. Opaque; immutable by convention.
+
+    Attributes:
+        state: The simulator's arrays, the pool of requests as far as it is used.
+        rows: What an episode changes of ``Rows``, and the buffer of generated requests.
+        source: What the requests come from; shared, not copied.
+    """
+
+    state: dict[str, NDArray[Any]]
+    rows: dict[str, NDArray[Any]]
+    source: Tables | Chunk | None
+
+
+class Engine:
+    """E environments with one world, one action mode and one reward.
+
+    Attributes:
+        rows: Arrays by the names of ``Rows``; observations, masks and terms are read from here.
+        state: The simulators' arrays by the names in ``STATE_FIELDS``, the environment on the first axis.
+    """
+
+    def __init__(self, settings: Settings, n_envs: int, n_threads: int = 1) -> None:
+        announce("env")
+        self.settings = settings
+        self.n_envs = n_envs
+        self._tables = world_tables(settings.world)
+        self._codec = codec(settings)
+        self._prices = prices(settings)
+        self._rate_scale = rate_scales(settings.world)
+        self._vms = vms_by_type(settings.world)
+        self._starts: dict[tuple[tuple[str, int], ...], dict[str, NDArray[Any]]] = {}
+        self._sources: list[Tables | Chunk | None] = [None] * n_envs
+        self.state = initial_state(settings.world, n_envs=n_envs, max_in_flight=min(FIRST_FLIGHT_SLOTS, settings.max_in_flight))
+        self.rows = empty_rows(settings, n_envs)
+        self._n_threads = max(1, min(n_threads, n_envs))
+        self._threads: ThreadPoolExecutor | None = None
+
+    def begin(self, e: int, workload: Workload, seed: int, week_start_s: float, instances: dict[str, int] | None = None) -> None:
+        """Start an episode in row ``e``; its observation is in ``rows`` then.
+
+        Args:
+            e: Row.
+            workload: What arrives; its time 0 is the start of the episode.
+            seed: Seed of the workload.
+            week_start_s: Seconds from Monday 00:00 to the start.
+            instances: Instances of each endpoint at the start by model, in every pool that has any; None keeps the world's.
+        """
+        start = self._start(instances)
+        for name, array in start.items():
+            if name != "flight":
+                copy_bytes(self.state[name][e], array)
+        rows = self.rows
+        for name in ("history", "terms"):
+            rows[name][e] = 0
+        rows["target"][e] = start["fleet"]["floor"]
+        row = np.zeros((), ROW)
+        row["interval_s"], row["week_start_s"], row["phase"] = self.settings.control_interval_s, week_start_s, DONE
+        rows["row"][e] = row
+        if isinstance(workload, IntensityWorkload):
+            tables = workload.tables(self.settings.world, seed)
+            self._load(e, tables)
+            self.rows["series"][e][: len(tables.bins)] = tables.start(seed)
+        else:
+            self._load(e, all_requests(workload, self.settings.world, seed))
+        kernel.observe_rows(e, e + 1, *self._arguments())
+
+    def step(self, actions: Any, is_active: NDArray[np.bool_] | None = None) -> None:
+        """Take rows to their next control instant; what came of it is in ``rows``.
+
+        Args:
+            actions: Decoded by the mode of the engine, shape (E, A).
+            is_active: Rows to step, shape (E,); None steps all.
+        """
+        self.rows["action"][...] = actions
+        self.rows["row"]["phase"] = READY if is_active is None else np.where(is_active, READY, DONE)
+        while self._step_rows() > 0:
+            self._grow_flight()
+
+    def snapshot(self, e: int) -> RowSnapshot:
+        """Everything that decides the future of row ``e``."""
+        used = int(self.state["clock"][e, 0]["flight_used"])
+        state = {name: duplicate(array[e][:used] if name == "flight" else array[e]) for name, array in self.state.items()}
+        rows = {name: duplicate(self.rows[name][e : e + 1]) for name in ROW_STATE}
+        source = self._sources[e]
+        if isinstance(source, Tables):
+            rows["requests"] = duplicate(self.rows["requests"][e : e + 1, : self.rows["row"][e]["rows"]])
+        return RowSnapshot(state, rows, source)
+
+    def restore(self, e: int, snapshot: RowSnapshot) -> None:
+        """Put row ``e`` where a snapshot of any row of an engine with the same settings was."""
+        used = len(snapshot.state["flight"])
+        while used > self.state["flight"].shape[1]:
+            self._grow_flight()
+        for name, array in snapshot.state.items():
+            copy_bytes(self.state[name][e][:used] if name == "flight" else self.state[name][e], array)
+        if snapshot.source is not None and self._sources[e] is not snapshot.source:
+            self._load(e, snapshot.source)
+        for name, array in snapshot.rows.items():
+            target = self.rows[name][e : e + 1]
+            copy_bytes(target[:, : array.shape[1]] if name == "requests" else target, array)
+
+    def telemetry(self, e: int) -> Telemetry:
+        """What the fleet of row ``e`` looks like now."""
+        world = self.settings.world
+        state = {name: array[e] for name, array in self.state.items()}
+        return read_telemetry(state, len(world.regions), len(world.models), len(world.vm_types))
+
+    def close(self) -> None:
+        """Stop the threads."""
+        if self._threads is not None:
+            self._threads.shutdown()
+            self._threads = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Everything but the threads, which start again when needed."""
+        return {**self.__dict__, "_threads": None}
+
+    def _start(self, instances: dict[str, int] | None) -> dict[str, NDArray[Any]]:
+        """The state at time zero with a fleet in place, made once for each fleet."""
+        key = tuple(sorted((instances or {}).items()))
+        if key not in self._starts:
+            world = with_instances(self.settings.world, instances or {})
+            knobs = Knobs.static(world, self.settings.admission_order)
+            self._starts[key] = start_state(world, self._tables, knobs, 1)
+        return self._starts[key]
+
+    def _load(self, e: int, source: Tables | Chunk) -> None:
+        """Put what a row's requests come from into its arrays, which grow as needed."""
+        self._sources[e] = source
+        if isinstance(source, Tables):
+            series, bins = source.bins.shape
+            self._fit("series", (series,))
+            for name, array in zip(("bins", "edges", "sizes", "labels"), source.arrays, strict=True):
+                self._fit(name, array.shape)
+                self.rows[name][e][tuple(slice(n) for n in array.shape)] = array
+            loaded = {"series": series, "bins": bins, "rows": 0, "is_last_chunk": 0}
+        else:
+            self._fit("requests", source.shape)
+            self.rows["requests"][e][: len(source)] = source
+            loaded = {"series": 0, "bins": 0, "rows": len(source), "is_last_chunk": 1}
+        for name, value in loaded.items():
+            self.rows["row"][name][e] = value
+
+    def _fit(self, name: str, shape: tuple[int, ...]) -> None:
+        """Make a row array at least as large as ``shape`` for every row."""
+        old = self.rows[name]
+        new_shape = (self.n_envs, *np.maximum(old.shape[1:], shape))
+        if new_shape != old.shape:
+            self.rows[name] = np.zeros(new_shape, old.dtype)
+            self.rows[name][tuple(slice(n) for n in old.shape)] = old
+
+    def _arguments(self) -> tuple[Any, ...]:
+        """Arguments of the kernels after the range of rows."""
+        constants = (self._codec, self._prices, self._rate_scale, self._vms)
+        return (*constants, *self.rows.values(), *self.state.values(), *self._tables.values(), NO_LOG)
+
+    def _step_rows(self) -> int:
+        """Step all rows, on as many threads as the engine has; returns the number of rows that need a larger pool."""
+        arguments = self._arguments()
+        if self._n_threads == 1:
+            return kernel.step_rows(0, self.n_envs, *arguments)
+        if self._threads is None:
+            self._threads = ThreadPoolExecutor(self._n_threads - 1)
+        # More parts than threads: rows differ in traffic, and a thread that is done takes the next part.
+        parts = min(self.n_envs, PARTS_PER_THREAD * self._n_threads)
+        edges = [self.n_envs * part // parts for part in range(parts + 1)]
+        spans = iter(list(pairwise(edges)))
+        lock = Lock()
+
+        def work() -> int:
+            unfinished = 0
+            while True:
+                with lock:
+                    span = next(spans, None)
+                if span is None:
+                    return unfinished
+                unfinished += kernel.step_rows(*span, *arguments)
+
+        others = [self._threads.submit(work) for _ in range(self._n_threads - 1)]
+        return work() + sum(other.result() for other in others)
+
+    def _grow_flight(self) -> None:
+        """Double the pools of requests in flight."""
+        old, limit = self.state["flight"], self.settings.max_in_flight
+        slots = old.shape[1]
+        if slots >= limit:
+            raise InputError(
+                f"max_in_flight = {limit}: an environment has more requests than that in the system; "
+                "raise max_in_flight or give the fleet more instances"
+            )
+        self.state["flight"] = np.zeros((self.n_envs, min(2 * slots, limit)), old.dtype)
+        copy_bytes(self.state["flight"][:, :slots], old)
+
+
+ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms", "series")
+"""Arrays of ``Rows`` that an episode changes, but for the buffer of generated requests."""
+
+
+def codec(settings: Settings) -> NDArray[Any]:
+    """How actions are decoded, shape (1,), dtype ``CODEC``."""
+    mode = ACTION_MODES.index(settings.action_mode)
+    steps_in_hour = max(1, round(HOUR_S / settings.control_interval_s))
+    return np.array([(mode, settings.max_delta, settings.world.scaling.min_instances, steps_in_hour)], CODEC)
+
+
+def prices(settings: Settings) -> NDArray[np.float64]:
+    """Dollars of a VM-hour by VM type, then of a breach by tier, shape (K + T,)."""
+    return np.array([*(vm_type.price_usd_per_h for vm_type in settings.world.vm_types), *settings.reward.breach_prices_usd])
+
+
+def vms_by_type(world: World) -> NDArray[np.int64]:
+    """VMs by region and type, shape (R * K,)."""
+    counts = [[region.vm_capacity.get(vm_type.name, 0) for vm_type in world.vm_types] for region in world.regions]
+    return np.array(counts, np.int64).ravel()
+
+
+def with_instances(world: World, instances: dict[str, int]) -> World:
+    """The world with other numbers of instances at the start, by model, in every pool that has any of the model."""
+    pools = [
+        replace(pool, instances={model: instances.get(model, count) if count else 0 for model, count in pool.instances.items()})
+        for pool in world.pools
+    ]
+    return validate(replace(world, pools=tuple(pools)))
+
+
+def all_requests(workload: Workload, world: World, seed: int) -> Chunk:
+    """Every request of a workload in one array."""
+    stream = workload.stream(world, seed)
+    chunks = []
+    while len(chunk := stream.next_chunk()):
+        chunks.append(chunk)
+    return np.concatenate(chunks) if chunks else np.zeros(0, REQUEST_DTYPE)
+
+
+def empty_rows(settings: Settings, n_envs: int) -> dict[str, NDArray[Any]]:
+    """The arrays of ``Rows``, those of the workload as small as can be."""
+    world = settings.world
+    n_endpoints = len(world.regions) * len(world.models) * len(world.pools)
+    n_origins = len(world.regions) * len(world.models) * st.N_TIERS
+    fleets = n_endpoints * len(world.vm_types)
+    choices = fleets * (2 * settings.max_delta + 1) if settings.action_mode == "delta" else 0
+    space = action_space(settings.action_mode, world, settings.max_delta)
+    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
+        "row": ((), ROW),
+        "target": ((fleets,), np.int64),
+        "history": ((HISTORY, n_origins), np.float64),
+        "seen": ((n_origins, 2), np.int64),
+        "served": ((n_endpoints * st.N_TIERS, 3), np.int64),
+        "action": (space.shape or (), np.float64),
+        "observation": ((len(observation_features(world)),), np.float32),
+        "mask": ((choices,), np.bool_),
+        "terms": ((len(TERMS),), np.float64),
+        "requests": ((CHUNK_ROWS,), REQUEST_DTYPE),
+        "series": ((1,), generator.SERIES_STATE),
+        "bins": ((1, 1), generator.BIN),
+        "edges": ((2,), np.float64),
+        "sizes": ((1, 2, CELLS + 1), np.float32),
+        "labels": ((1, 1), generator.LABEL),
+    }
+    return {name: np.zeros((n_envs, *shape), dtype) for name, (shape, dtype) in shapes.items()}

@@ -1,0 +1,202 @@
+"""What an agent sees: physical quantities over fixed scales, clipped to fixed bounds. ``observation_features`` is the table."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.compile import kernel
+from sageserve_env.env.state import HISTORY
+from sageserve_env.sim.build import initial_instances
+from sageserve_env.sim.routing import utilization
+from sageserve_env.sim.state import N_TIERS, NIW, NONE, SPOT, Sim
+from sageserve_env.world.profiles import evaluate
+from sageserve_env.world.schema import TIERS, World
+
+DAY_S = 86_400.0
+WEEK_S = 7 * DAY_S
+REQUESTS_SCALE = 1e4
+TOKENS_SCALE = 1e8
+QUEUE_SCALE = 1e6
+"""Counts are shown as log(1 + count) / log(1 + scale)."""
+
+REFERENCE_PROMPT_TOKENS = 4096
+"""Arrival rates are shared by what a region's VMs could prefill if they did nothing else, in prompts of this size."""
+
+PER_FLEET = 5
+PER_ENDPOINT = 1 + 2 * N_TIERS + HISTORY * N_TIERS + N_TIERS + 2
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One entry of the observation.
+
+    Attributes:
+        name: Where and what, e.g. ``"westus/llama-2-70b/unified/utilization"``.
+        unit: Unit of the physical quantity.
+        formula: How the entry is computed from it.
+        low: Least value.
+        high: Greatest value.
+        is_queue_internal: Whether partial observability without queue internals hides it.
+    """
+
+    name: str
+    unit: str
+    formula: str
+    low: float = 0.0
+    high: float = 1.0
+    is_queue_internal: bool = False
+
+
+def observation_features(world: World) -> list[Feature]:
+    """Every entry of the flat observation, in order: endpoint by endpoint, then regions, then time."""
+    features = []
+    for region in world.regions:
+        for model in world.models:
+            for pool in world.pools:
+                features += endpoint_features(f"{region.name}/{model.name}/{pool.name}", world)
+    for region in world.regions:
+        for vm_type in world.vm_types:
+            features.append(Feature(f"{region.name}/spare[{vm_type.name}]", "VMs", "spot VMs / VMs of the type in the region"))
+    for period, seconds in (("day", "86400 s"), ("week", "604800 s")):
+        for wave in ("sin", "cos"):
+            features.append(Feature(f"time_of_{period}/{wave}", "1", f"{wave}(2 pi seconds since Monday 00:00 / {seconds})", -1.0))
+    return features
+
+
+def endpoint_features(place: str, world: World) -> list[Feature]:
+    """Entries of one endpoint."""
+    share = "count / VMs of the type in the region"
+    features = [
+        Feature(f"{place}/{name}[{vm_type.name}]", "VMs", share)
+        for vm_type in world.vm_types
+        for name in ("target", "active", "provisioning", "draining", "spot_same_model")
+    ]
+    features.append(Feature(f"{place}/utilization", "1", "KV tokens in use / KV capacity of active instances; 1 without any"))
+    for name, unit, scale in (("waiting", "requests", REQUESTS_SCALE), ("pending", "prompt tokens", TOKENS_SCALE)):
+        formula = f"min(1, log(1 + x) / log(1 + {scale:.0e})), not yet admitted"
+        features += [Feature(f"{place}/{name}[{tier}]", unit, formula, is_queue_internal=True) for tier in TIERS]
+    rate = f"min(1, x / what the region's VMs prefill in prompts of {REFERENCE_PROMPT_TOKENS} tokens), by region of origin"
+    for age in range(HISTORY):
+        features += [Feature(f"{place}/arrivals[{tier},{age} intervals ago]", "prompt tokens/s", rate) for tier in TIERS]
+    attained = "met / (completed - unattainable) in the last interval; 1 when none"
+    features += [Feature(f"{place}/attainment[{tier}]", "1", attained) for tier in TIERS]
+    features.append(Feature(f"{place}/niw_queued", "requests", f"min(1, log(1 + x) / log(1 + {QUEUE_SCALE:.0e})), by origin"))
+    features.append(Feature(f"{place}/niw_oldest", "s", "min(1, age of the oldest queued NIW / 86400 s)"))
+    return features
+
+
+def rate_scales(world: World) -> NDArray[np.float64]:
+    """Prompt tokens/s that a region's VMs prefill for a model if they do nothing else, shape (R, M)."""
+    scales = np.zeros((len(world.regions), len(world.models)))
+    for r, region in enumerate(world.regions):
+        for m, model in enumerate(world.models):
+            for vm_type, profile in model.profiles.items():
+                seconds = evaluate(profile.prefill, REFERENCE_PROMPT_TOKENS) + world.serving.iteration_overhead_s
+                scales[r, m] += region.vm_capacity.get(vm_type, 0) * REFERENCE_PROMPT_TOKENS / float(seconds)
+    return np.maximum(scales, 1.0)
+
+
+def initial_targets(world: World) -> NDArray[np.int64]:
+    """Instances at the start of each endpoint and VM type, shape (N * K,)."""
+    return initial_instances(world).astype(np.int64).ravel()
+
+
+@kernel
+def log_share(count: float, scale: float) -> float:
+    """A count on a logarithmic scale, 0 to 1."""
+    return min(1.0, math.log1p(count) / math.log1p(scale))
+
+
+@kernel
+def encode(s: Sim, row: Any, target: Any, history: Any, served: Any, rate_scale: Any, vms: Any, out: Any) -> None:
+    """Write the observation of an environment at a control instant.
+
+    Args:
+        s: The simulator's arrays.
+        row: The environment's record, dtype ``ROW``.
+        target: Instances wanted, shape (N * K,).
+        history: Arrival tokens/s by interval, shape (HISTORY, R * M * T).
+        served: Completed, met and unattainable at the start of the interval, shape (N * T, 3).
+        rate_scale: Of :func:`rate_scales`, shape (R, M).
+        vms: VMs by region and type, shape (R * K,).
+        out: Written, shape (O,), float32.
+    """
+    place = 0
+    for endpoint in range(s.endpoint.shape[0]):
+        place = encode_fleet(s, endpoint, target, vms, out, place)
+        place = encode_service(s, endpoint, history, served, rate_scale, out, place)
+        place = encode_central_queue(s, endpoint, out, place)
+    for spot in range(s.spot.shape[0]):
+        out[place] = s.spot[spot].vms / max(vms[spot], 1)
+        place += 1
+    since_monday_s = row.week_start_s + s.clock[0].now_s
+    for period_s in (DAY_S, WEEK_S):
+        angle = 2.0 * math.pi * (since_monday_s / period_s)
+        out[place] = math.sin(angle)
+        out[place + 1] = math.cos(angle)
+        place += 2
+
+
+@kernel
+def encode_fleet(s: Sim, endpoint: int, target: Any, vms: Any, out: Any, place: int) -> int:
+    """Instances of an endpoint by VM type and state, then its utilization."""
+    ep, vm_types = s.endpoint[endpoint], s.settings[0].vm_types
+    for vm_type in range(vm_types):
+        fleet = s.fleet[endpoint * vm_types + vm_type]
+        most = max(vms[ep.region * vm_types + vm_type], 1)
+        out[place] = target[endpoint * vm_types + vm_type] / most
+        out[place + 1] = fleet.active / most
+        out[place + 2] = fleet.provisioning / most
+        out[place + 3] = fleet.draining / most
+        out[place + 4] = spot_holding(s, ep.region, vm_type, ep.model) / most
+        place += PER_FLEET
+    out[place] = utilization(s, endpoint)
+    return place + 1
+
+
+@kernel
+def spot_holding(s: Sim, region: int, vm_type: int, model: int) -> int:
+    """Spot VMs of a region and type that hold a model."""
+    count = 0
+    for vm in range(s.region[region].first_vm, s.region[region].first_vm + s.region[region].vms):
+        inst = s.instance[vm]
+        count += inst.state == SPOT and inst.vm_type == vm_type and inst.model == model
+    return count
+
+
+@kernel
+def encode_service(s: Sim, endpoint: int, history: Any, served: Any, rate_scale: Any, out: Any, place: int) -> int:
+    """What waits at an endpoint, what arrived in its region, and how well it served, by tier."""
+    ep = s.endpoint[endpoint]
+    origin = (ep.region * s.settings[0].models + ep.model) * N_TIERS
+    for tier in range(N_TIERS):
+        lane = s.lane[endpoint * N_TIERS + tier]
+        out[place + tier] = log_share(lane.waiting, REQUESTS_SCALE)
+        out[place + N_TIERS + tier] = log_share(lane.waiting_tokens, TOKENS_SCALE)
+    place += 2 * N_TIERS
+    for age in range(HISTORY):
+        for tier in range(N_TIERS):
+            out[place] = min(1.0, history[age, origin + tier] / rate_scale[ep.region, ep.model])
+            place += 1
+    for tier in range(N_TIERS):
+        lane, before = s.lane[endpoint * N_TIERS + tier], served[endpoint * N_TIERS + tier]
+        due = (lane.completed - before[0]) - (lane.slo_unattainable - before[2])
+        out[place] = (lane.slo_met - before[1]) / due if due > 0 else 1.0
+        place += 1
+    return place
+
+
+@kernel
+def encode_central_queue(s: Sim, endpoint: int, out: Any, place: int) -> int:
+    """NIW of the endpoint's model and region that waits centrally."""
+    ep = s.endpoint[endpoint]
+    origin = (ep.region * s.settings[0].models + ep.model) * N_TIERS + NIW
+    head = s.central[origin].head
+    out[place] = log_share(s.origin[origin].queued, QUEUE_SCALE)
+    out[place + 1] = 0.0 if head == NONE else min(1.0, (s.clock[0].now_s - s.flight[head].arrival_s) / DAY_S)
+    return place + 2

@@ -1,0 +1,222 @@
+"""One control step of many environments: act, simulate to the next control instant, account, observe."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sageserve_env.compile import entry_point, kernel
+from sageserve_env.env.actions import decode, write_mask
+from sageserve_env.env.encode import encode
+from sageserve_env.env.state import DONE, HISTORY, READY, RUNNING, Rows
+from sageserve_env.sim.breaches import book_overdue
+from sageserve_env.sim.kernel import CHUNK_USED, REACHED, run
+from sageserve_env.sim.scaling import enforce_bounds
+from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, Sim
+from sageserve_env.workload.kernel import fill
+
+NO_LIMIT = 1 << 62
+N_ROW_ARRAYS = len(Rows._fields)
+
+
+@entry_point
+def step_rows(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vms: Any, *arrays: Any) -> int:
+    """Take every row in ``first <= row < end`` that is not DONE to its next control instant.
+
+    Args:
+        first: First row.
+        end: One past the last row.
+        codec: Shape (1,), dtype ``CODEC``.
+        prices: Dollars of a VM-hour by VM type, then of a breach by tier, shape (K + T,).
+        rate_scale: Of ``encode.rate_scales``, shape (R, M).
+        vms: VMs by region and type, shape (R * K,).
+        *arrays: Those of :class:`Rows`, then those of :class:`Sim` but ``requests``; the state with an environment axis.
+
+    Returns:
+        Rows left unfinished because their pool of requests in flight is full: grow it and call again.
+    """
+    return step_span(first, end, codec[0], prices, rate_scale, vms, Rows(*arrays[:N_ROW_ARRAYS]), arrays[N_ROW_ARRAYS:])
+
+
+@entry_point
+def observe_rows(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vms: Any, *arrays: Any) -> None:
+    """Write the observations and masks of rows that have just begun; arguments as of :func:`step_rows`."""
+    observe_span(first, end, codec[0], rate_scale, vms, Rows(*arrays[:N_ROW_ARRAYS]), arrays[N_ROW_ARRAYS:])
+
+
+# An entry point counts references and kernels do not, so arrays never return from a kernel to an entry point.
+
+
+@kernel
+def step_span(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vms: Any, r: Rows, sims: Any) -> int:
+    """The work of :func:`step_rows`."""
+    unfinished = 0
+    for e in range(first, end):
+        row = r.row[e]
+        if row.phase == READY:
+            act(sim_of(r, sims, e), r, e, codec)
+        if row.phase == RUNNING:
+            if simulate(r, sims, e) != REACHED:
+                unfinished += 1
+                continue
+            s = sim_of(r, sims, e)
+            account(s, r, e, prices)
+            observe(s, r, e, codec, rate_scale, vms)
+            row.step += 1
+            row.phase = DONE
+    return unfinished
+
+
+@kernel
+def observe_span(first: int, end: int, codec: Any, rate_scale: Any, vms: Any, r: Rows, sims: Any) -> None:
+    """The work of :func:`observe_rows`."""
+    for e in range(first, end):
+        s = sim_of(r, sims, e)
+        remember(s, r, e)
+        observe(s, r, e, codec, rate_scale, vms)
+
+
+@kernel
+def act(s: Sim, r: Rows, e: int, codec: Any) -> None:
+    """Put an action into force and set the next control instant."""
+    row = r.row[e]
+    decode(s, codec, row.step, r.action[e], r.target[e])
+    for endpoint in range(s.endpoint.shape[0]):
+        enforce_bounds(s, endpoint)
+    row.until_s += row.interval_s
+    row.phase = RUNNING
+
+
+@kernel
+def sim_of(r: Rows, sims: Any, e: int) -> Sim:
+    """One environment's simulator: its slices of the state, the shared world, its buffer of requests, the log (empty)."""
+    return Sim(
+        sims[0][e],
+        sims[1][e],
+        sims[2][e],
+        sims[3][e],
+        sims[4][e],
+        sims[5][e],
+        sims[6][e],
+        sims[7][e],
+        sims[8][e],
+        sims[9][e],
+        sims[10][e],
+        sims[11][e],
+        sims[12][e],
+        sims[13][e],
+        sims[14][e],
+        sims[15][e],
+        sims[16][e],
+        sims[17][e],
+        sims[18][e],
+        sims[19],
+        sims[20],
+        sims[21],
+        sims[22],
+        sims[23],
+        sims[24],
+        sims[25],
+        sims[26],
+        sims[27],
+        sims[28],
+        r.requests[e, : r.row[e].rows],
+        sims[29],
+    )
+
+
+@kernel
+def simulate(r: Rows, sims: Any, e: int) -> int:
+    """Simulate to the control instant, generating requests on the way; returns why it stopped."""
+    row = r.row[e]
+    while True:
+        why = run(sim_of(r, sims, e), row.until_s, row.is_last_chunk == 1, NO_LIMIT)
+        if why != CHUNK_USED:
+            return why
+        n, w = row.series, row.bins
+        row.rows = fill(r.series[e, :n], r.bins[e, :n, :w], r.edges[e, : w + 1], r.sizes[e], r.labels[e], r.requests[e])
+        row.is_last_chunk = row.rows == 0
+        sims[0][e, 0].cursor = 0
+
+
+@kernel
+def account(s: Sim, r: Rows, e: int, prices: Any) -> None:
+    """Write the terms of the interval, in the order of ``rewards.TERMS``, and the arrival rates."""
+    row, terms, n_types = r.row[e], r.terms[e], s.settings[0].vm_types
+    book_overdue(s)
+    vm_hours, vm_usd, waste_usd = vm_sums(s, prices)
+    spot_hours = spot_sum(s)
+    terms[0] = vm_usd - row.vm_usd
+    terms[1] = waste_usd - row.waste_usd
+    terms[3] = vm_hours - row.vm_hours
+    terms[4] = spot_hours - row.spot_hours
+    row.vm_usd, row.waste_usd, row.vm_hours, row.spot_hours = vm_usd, waste_usd, vm_hours, spot_hours
+    terms[2] = 0.0
+    for tier in range(N_TIERS):
+        breaches = 0
+        for origin in range(tier, s.origin.shape[0], N_TIERS):
+            breaches += s.origin[origin].breached - r.seen[e, origin, 1]
+        terms[5 + tier] = breaches
+        terms[2] += breaches * prices[n_types + tier]
+    terms[8] = s.clock[0].arrived - row.arrived
+    terms[9] = s.clock[0].completed - row.completed
+    for origin in range(s.origin.shape[0]):
+        for age in range(HISTORY - 1, 0, -1):
+            r.history[e, age, origin] = r.history[e, age - 1, origin]
+        r.history[e, 0, origin] = (s.origin[origin].prompt_tokens - r.seen[e, origin, 0]) / row.interval_s
+
+
+@kernel
+def vm_sums(s: Sim, prices: Any) -> tuple[float, float, float]:
+    """VM-hours of all instances so far, what they cost, and what of it was spent on provisioning."""
+    n_types, now_s = s.settings[0].vm_types, s.clock[0].now_s
+    hours, usd, waste_usd = 0.0, 0.0, 0.0
+    for place in range(s.fleet.shape[0]):
+        fleet, price = s.fleet[place], prices[place % n_types]
+        waste = fleet.provisioning_s / 3600.0
+        used = (fleet.active_s + fleet.draining_s) / 3600.0 + waste
+        hours += used
+        usd += used * price
+        waste_usd += waste * price
+    for vm in range(s.instance.shape[0]):
+        inst = s.instance[vm]
+        since = (now_s - inst.state_since_s) / 3600.0
+        if inst.state != SPOT:
+            hours += since
+            usd += since * prices[inst.vm_type]
+        if inst.state == PROVISIONING:
+            waste_usd += since * prices[inst.vm_type]
+    return hours, usd, waste_usd
+
+
+@kernel
+def spot_sum(s: Sim) -> float:
+    """VM-hours given to spot customers so far."""
+    hours = 0.0
+    for place in range(s.spot.shape[0]):
+        hours += s.spot[place].spot_s / 3600.0
+    for vm in range(s.instance.shape[0]):
+        if s.instance[vm].state == SPOT:
+            hours += (s.clock[0].now_s - s.instance[vm].state_since_s) / 3600.0
+    return hours
+
+
+@kernel
+def remember(s: Sim, r: Rows, e: int) -> None:
+    """Keep the sums that the next interval is measured from."""
+    row = r.row[e]
+    row.arrived, row.completed = s.clock[0].arrived, s.clock[0].completed
+    for origin in range(s.origin.shape[0]):
+        r.seen[e, origin, 0] = s.origin[origin].prompt_tokens
+        r.seen[e, origin, 1] = s.origin[origin].breached
+    for lane in range(s.lane.shape[0]):
+        r.served[e, lane, 0] = s.lane[lane].completed
+        r.served[e, lane, 1] = s.lane[lane].slo_met
+        r.served[e, lane, 2] = s.lane[lane].slo_unattainable
+
+
+@kernel
+def observe(s: Sim, r: Rows, e: int, codec: Any, rate_scale: Any, vms: Any) -> None:
+    """Write the observation and the mask, then start the next interval's sums."""
+    encode(s, r.row[e], r.target[e], r.history[e], r.served[e], rate_scale, vms, r.observation[e])
+    write_mask(s, codec, r.target[e], r.mask[e])
+    remember(s, r, e)

@@ -1,0 +1,132 @@
+"""What an interval cost, and how a reward is made of it: a small named object that a user replaces in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.errors import InputError
+
+Terms = Mapping[str, NDArray[np.float64]]
+"""Terms of one interval by name, each of shape (n_envs,)."""
+
+TERMS = {
+    "vm_usd": "VM-hours of every instance, provisioning and draining included, times the list price",
+    "waste_usd": "the part of vm_usd that was spent on provisioning",
+    "breach_usd": "avoidable breaches of service levels, each times its tier's price",
+    "vm_hours": "VM-hours of every instance, provisioning and draining included",
+    "spot_hours": "VM-hours given to spot customers",
+    "breaches_iw_f": "avoidable breaches of tier IW-F: past their service level, though some fleet could have met it",
+    "breaches_iw_n": "avoidable breaches of tier IW-N",
+    "breaches_niw": "avoidable breaches of tier NIW",
+    "arrived": "requests that arrived",
+    "completed": "requests completed",
+}
+"""The terms that the kernel computes for each interval, in its order. All are >= 0."""
+
+
+class Reward(Protocol):
+    """Makes rewards of the terms of an interval.
+
+    Attributes:
+        name: Shown in reports.
+        breach_prices_usd: Price of one avoidable breach by tier; prices ``breach_usd``.
+    """
+
+    @property
+    def name(self) -> str:
+        """Shown in reports."""
+        ...
+
+    @property
+    def breach_prices_usd(self) -> tuple[float, float, float]:
+        """Price of one avoidable breach by tier."""
+        ...
+
+    def __call__(self, terms: Terms) -> NDArray[np.float64]:
+        """Rewards of shape (n_envs,), or (n_envs, n_objectives) for a vector reward."""
+        ...
+
+
+BREACH_PRICES_USD = (0.05, 0.25, 0.25)
+"""Assumption: about three times what it costs to serve a request in time (IW-F), and fifteen times (IW-N, NIW: far easier)."""
+
+USD_PER_REWARD = 1000.0
+"""Rewards count thousands of dollars, so that returns are of order one to a hundred and learners need no normalisation."""
+
+
+@dataclass(frozen=True)
+class Money:
+    """Minus the dollars of the interval, in thousands: VMs and avoidable breaches. The default."""
+
+    name: str = "money"
+    breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
+
+    def __call__(self, terms: Terms) -> NDArray[np.float64]:
+        """Minus (vm_usd + breach_usd) / 1000, shape (n_envs,)."""
+        return -(terms["vm_usd"] + terms["breach_usd"]) / USD_PER_REWARD
+
+
+@dataclass(frozen=True)
+class Paper:
+    """The paper's objective: as few GPU-hours as meet the service levels.
+
+    Minus VM-hours over 10; breaches cost nothing until they exceed ``allowed_share`` of the interval's arrivals, then ten times as
+    much as the VMs at once.
+    """
+
+    name: str = "paper"
+    breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
+    allowed_share: float = 0.05
+
+    def __call__(self, terms: Terms) -> NDArray[np.float64]:
+        """Rewards of shape (n_envs,)."""
+        breaches = terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
+        is_violated = breaches > self.allowed_share * np.maximum(terms["arrived"], 1.0)
+        return -(terms["vm_hours"] / 10.0) * np.where(is_violated, 10.0, 1.0)
+
+
+@dataclass(frozen=True)
+class LatencyFirst:
+    """Money with breaches at ten times their price: for fleets whose users come first."""
+
+    name: str = "latency-first"
+    breach_prices_usd: tuple[float, float, float] = (0.5, 2.5, 2.5)
+
+    def __call__(self, terms: Terms) -> NDArray[np.float64]:
+        """Minus (vm_usd + breach_usd) / 1000, shape (n_envs,)."""
+        return -(terms["vm_usd"] + terms["breach_usd"]) / USD_PER_REWARD
+
+
+@dataclass(frozen=True)
+class MultiObjective:
+    """A vector for multi-objective learners: minus thousands of dollars for VMs, breaches and provisioning waste."""
+
+    name: str = "vector"
+    breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
+
+    def __call__(self, terms: Terms) -> NDArray[np.float64]:
+        """Rewards of shape (n_envs, 3)."""
+        columns = (terms["vm_usd"], terms["breach_usd"], terms["waste_usd"])
+        return -np.stack(columns, axis=-1) / USD_PER_REWARD
+
+
+REWARDS = {reward.name: reward for reward in (Money(), Paper(), LatencyFirst(), MultiObjective())}
+"""Presets by the name that ``gym.make(..., reward=NAME)`` takes."""
+
+
+def as_reward(reward: str | Reward) -> Reward:
+    """A preset by name, or the object itself.
+
+    Raises:
+        InputError: There is no preset of that name.
+    """
+    if not isinstance(reward, str):
+        return reward
+    if reward not in REWARDS:
+        raise InputError(f"reward = {reward!r}; choose one of {', '.join(REWARDS)} or pass an object such as Money(...)")
+    return REWARDS[reward]

@@ -1,0 +1,111 @@
+"""The documentation does what it says: its commands and its Python run, page by page, in order, in one folder."""
+
+import re
+import shlex
+from glob import glob
+from pathlib import Path
+
+import pytest
+
+from tests.cli.helpers import sageserve
+
+ROOT = Path(__file__).resolve().parents[2]
+TESTED_ELSEWHERE = {"scenarios.md"}
+PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in TESTED_ELSEWHERE)]
+
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NOT_RUN = {"console", "text", "yaml"}
+"""Blocks of what installs, takes long, or is shown only."""
+
+LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
+
+
+def ids(page: Path) -> str:
+    return page.name
+
+
+def blocks(page: Path) -> list[tuple[str, str]]:
+    """The language and text of each fenced block."""
+    return BLOCK.findall(page.read_text(encoding="utf-8"))
+
+
+@pytest.fixture
+def checkout(tmp_path, monkeypatch):
+    """A folder to write in that looks like a checkout."""
+    for name in ("tests", "examples"):
+        (tmp_path / name).symlink_to(ROOT / name, target_is_directory=True)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_blocks_run(page, checkout, capsys):
+    names = {"__name__": "page"}
+    for language, text in blocks(page):
+        if language == "sh":
+            for line in text.splitlines():
+                run_command(line, capsys)
+        elif language == "python":
+            exec(compile(text, f"{page.name}: {text.splitlines()[0]}", "exec"), names)
+        else:
+            assert language in NOT_RUN, f"{page.name} has a block of {language!r}"
+
+
+def run_command(line, capsys):
+    """Run a command as a shell would: globs are expanded, ``> FILE`` takes the output."""
+    words = shlex.split(line, comments=True)
+    if not words:
+        return
+    assert words[0] == "sageserve", f"{line!r} is no command of this package; put it into a console block"
+    file = None
+    if ">" in words:
+        words, file = words[: words.index(">")], words[words.index(">") + 1]
+    arguments = [path for word in words[1:] for path in (sorted(glob(word)) if "*" in word else [word])]
+    ran = sageserve(capsys, *arguments)
+    assert ran.status == 0, f"{line}\n{ran.err or ran.out}"
+    if file is not None:
+        Path(file).write_text(ran.out, encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=ids)
+def test_links_lead_somewhere(page):
+    targets = [target for target in LINK.findall(page.read_text(encoding="utf-8")) if "://" not in target]
+    missing = [target for target in targets if not (page.parent / target).exists()]
+    assert not missing
+
+
+def test_every_named_workload_and_world_is_documented():
+    from sageserve_env.workload import CATALOG
+    from sageserve_env.world import PRESETS
+
+    for page, names in (("workloads.md", CATALOG), ("worlds.md", PRESETS)):
+        text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+        assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_knob_and_array_is_documented():
+    from dataclasses import fields
+
+    from sageserve_env.sim import Knobs
+    from sageserve_env.sim.state import STATE_FIELDS
+
+    text = (ROOT / "docs" / "simulator.md").read_text(encoding="utf-8")
+    names = [*(field.name for field in fields(Knobs)), *STATE_FIELDS]
+    assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_assumption_has_its_name():
+    """Dotted names in the table of assumptions are there to be changed."""
+    from importlib import import_module
+
+    from sageserve_env.world import load_world
+
+    text = (ROOT / "docs" / "not-modelled.md").read_text(encoding="utf-8").partition("## Assumptions")[2]
+    world = load_world("published")
+    for name in re.findall(r"`([a-z_0-9]+(?:\.[a-zA-Z_0-9]+)+)`", text):
+        head, _, tail = name.partition(".")
+        if hasattr(world, head) and not tail.startswith(("presets", "profiles", "measurements")):
+            assert hasattr(getattr(world, head), tail), name
+        else:
+            module, _, attribute = name.rpartition(".")
+            assert hasattr(import_module(f"sageserve_env.{module}"), attribute), name
