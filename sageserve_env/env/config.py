@@ -98,6 +98,7 @@ class Setup:
         self.action_space = action_space(config.action_mode, self.world, config.max_delta)
         features = observation_features(self.world)
         self.seen = np.array([not (config.hide_queues and feature.is_queue_internal) for feature in features])
+        self.hides = not self.seen.all()
         self.features: list[Feature] = [feature for feature, is_seen in zip(features, self.seen, strict=True) if is_seen]
         low = np.array([feature.low for feature in self.features], np.float32)
         high = np.array([feature.high for feature in self.features], np.float32)

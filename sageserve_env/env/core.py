@@ -83,6 +83,7 @@ class Engine:
     Attributes:
         rows: Arrays by the names of ``Rows``; observations, masks and terms are read from here.
         state: The simulators' arrays by the names in ``STATE_FIELDS``, the environment on the first axis.
+        terms: Views of the terms of the last interval by the names of ``TERMS``, each of shape (E,).
     """
 
     def __init__(self, settings: Settings, n_envs: int, n_threads: int = 1) -> None:
@@ -98,6 +99,7 @@ class Engine:
         self._sources: list[Tables | Chunk | None] = [None] * n_envs
         self.state = initial_state(settings.world, n_envs=n_envs, max_in_flight=min(FIRST_FLIGHT_SLOTS, settings.max_in_flight))
         self.rows = empty_rows(settings, n_envs)
+        self.terms = self._term_views()
         self._n_threads = max(1, min(n_threads, n_envs))
         self._threads: ThreadPoolExecutor | None = None
 
@@ -178,8 +180,16 @@ class Engine:
             self._threads = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the threads, which start again when needed."""
-        return {**self.__dict__, "_threads": None}
+        """Everything but the threads, which start again when needed, and the views."""
+        return {**self.__dict__, "_threads": None, "terms": {}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the views anew."""
+        self.__dict__.update(state)
+        self.terms = self._term_views()
+
+    def _term_views(self) -> dict[str, NDArray[np.float64]]:
+        return {name: self.rows["terms"][:, k] for k, name in enumerate(TERMS)}
 
     def _start(self, instances: dict[str, int] | None) -> dict[str, NDArray[Any]]:
         """The state at time zero with a fleet in place, made once for each fleet."""

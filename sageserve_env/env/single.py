@@ -122,7 +122,7 @@ class FleetEnv(gym.Env[Observation, Any]):
             raise InputError("step(): no episode is under way; call reset() first")
         self._engine.step(self.setup.checked(np.asarray(action)[None], 1))
         terms = self.reward_terms
-        reward = self.setup.reward({name: np.array([value]) for name, value in terms.items()})[0]
+        reward = self.setup.reward(self._engine.terms)[0]
         if self.render_mode is not None:
             self._update_dashboard(terms)
         cost = terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
@@ -170,7 +170,8 @@ class FleetEnv(gym.Env[Observation, Any]):
             self._dashboard.close()
 
     def _observation(self) -> Observation:
-        return self._engine.rows["observation"][0][self.setup.seen]
+        observation = self._engine.rows["observation"][0]
+        return observation[self.setup.seen] if self.setup.hides else observation.copy()
 
     def _masked(self, info: Info) -> Info:
         if self.setup.settings.action_mode == "delta":

@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from sageserve_env.env.config import EnvSnapshot, Setup, config_from
 from sageserve_env.env.core import Engine
 from sageserve_env.env.encode import Feature
-from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import Episode
 
@@ -113,7 +112,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             raise InputError(f"step(): rows {rows} have no episode under way; reset them with options={{'reset_mask': mask}}")
         active = ~ended
         self._engine.step(self.setup.checked(actions, self.num_envs), active)
-        terms = {name: np.where(active, self._engine.rows["terms"][:, k], 0.0) for k, name in enumerate(TERMS)}
+        terms = {name: np.where(active, values, 0.0) for name, values in self._engine.terms.items()}
         rewards = np.asarray(self.setup.reward(terms))
         rewards[ended] = 0.0
         for row in np.flatnonzero(ended):
@@ -184,7 +183,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def _observations(self) -> Observations:
         observations = self._engine.rows["observation"]
-        if not self.setup.seen.all():
+        if self.setup.hides:
             return observations[:, self.setup.seen]
         return observations.copy() if self.copy else observations
 
