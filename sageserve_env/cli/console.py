@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 PLAIN_WIDTH = 100
 """Columns where the output is no terminal."""
 
-LONG_HEADING = 12
-"""Characters from which a heading of numbers is broken."""
-
 
 def output() -> Console:
     """Standard output."""
@@ -48,9 +45,7 @@ def table(title: str, names: list[str], numbers: list[str]) -> Table:
     for name in names:
         made.add_column(name, overflow="fold")
     for name in numbers:
-        # A long heading over short numbers takes two lines, and leaves the width to the names.
-        heading = name if len(name) < LONG_HEADING else "\n".join(name.rsplit(" ", 1))
-        made.add_column(heading, justify="right", no_wrap=True)
+        made.add_column(name, justify="right", no_wrap=True)
     return made
 
 

@@ -107,7 +107,7 @@ def rate_table(description: Description) -> Table:
     made = table(
         f"{description.name}: {description.groups[-1].requests:,} requests in {clock(description.duration_s)}",
         ["model", "tier"],
-        ["requests", "share, %", "mean requests/s", "most in a minute", "prompt tokens/s"],
+        ["requests", "share, %", "mean\nrequests/s", "most in\na minute", "prompt\ntokens/s"],
     )
     total = max(description.groups[-1].requests, 1)
     for group in description.groups:
