@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from sageserve_env.compile import kernel
 from sageserve_env.env.state import HISTORY
-from sageserve_env.sim.build import initial_instances
 from sageserve_env.sim.routing import utilization
 from sageserve_env.sim.state import N_TIERS, NIW, NONE, SPOT, Sim
 from sageserve_env.world.profiles import evaluate
@@ -28,7 +27,6 @@ REFERENCE_PROMPT_TOKENS = 4096
 """Arrival rates are shared by what a region's VMs could prefill if they did nothing else, in prompts of this size."""
 
 PER_FLEET = 5
-PER_ENDPOINT = 1 + 2 * N_TIERS + HISTORY * N_TIERS + N_TIERS + 2
 
 
 @dataclass(frozen=True)
@@ -99,11 +97,6 @@ def rate_scales(world: World) -> NDArray[np.float64]:
                 seconds = evaluate(profile.prefill, REFERENCE_PROMPT_TOKENS) + world.serving.iteration_overhead_s
                 scales[r, m] += region.vm_capacity.get(vm_type, 0) * REFERENCE_PROMPT_TOKENS / float(seconds)
     return np.maximum(scales, 1.0)
-
-
-def initial_targets(world: World) -> NDArray[np.int64]:
-    """Instances at the start of each endpoint and VM type, shape (N * K,)."""
-    return initial_instances(world).astype(np.int64).ravel()
 
 
 @kernel

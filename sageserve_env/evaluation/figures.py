@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.errors import InputError
 from sageserve_env.evaluation.report import number
 from sageserve_env.evaluation.result import Result
+from sageserve_env.pictures import new_figure
 from sageserve_env.sim.measure import ratio
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#999999")
@@ -45,13 +45,7 @@ def plot_day(result: Result, path: str | Path) -> Path:
         InputError: matplotlib is not installed, or it does not know the suffix.
     """
     path = Path(path)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("matplotlib = None is not installed; run: pip install 'sageserve-env[plots]'") from None
-    figure = Figure(figsize=(11.0, 13.0), layout="constrained")
-    if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
-        raise InputError(f"path = '{path}' is no picture format that matplotlib knows; end it in .png, .svg or .pdf")
+    figure = new_figure(path, (11.0, 13.0))
     axes = figure.subplots(5, 1, sharex=True, height_ratios=(1.0, 1.35, 1.0, 1.0, 0.8))
     hours = np.append(0.0, result.series["time_s"] / HOUR_S)
     for axis, draw in zip(axes, (draw_traffic, draw_instances, draw_utilization, draw_ttft, draw_money), strict=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +36,6 @@ class Problem:
         control_interval_s: Seconds between two decisions.
         horizon_s: Length of an episode in seconds.
         admission_order: Order of admission among waiting requests, until a policy says otherwise.
-        env_defaults: Arguments of the environment that the problem sets other than the environment does.
     """
 
     name: str
@@ -48,7 +47,6 @@ class Problem:
     control_interval_s: float
     horizon_s: float
     admission_order: str = "FCFS"
-    env_defaults: dict[str, Any] = field(default_factory=dict)
 
     @property
     def version(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.pictures import new_figure
 from sageserve_env.workload.describe import Description, describe
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.schema import TIERS, World
@@ -41,13 +42,7 @@ def plot_rates(workload: Workload, world: World, path: str | os.PathLike[str], s
         InputError: matplotlib is not installed, the suffix is not known, or the workload does not fit the world.
     """
     path = Path(path)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("plots: matplotlib is not installed; run: pip install 'sageserve-env[plots]'") from None
-    figure = Figure(figsize=(12.5, 6.4), layout="constrained")
-    if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
-        raise InputError(f"{path}: suffix {path.suffix!r} is no picture format that matplotlib knows; use .png, .svg or .pdf")
+    figure = new_figure(path, (12.5, 6.4))
     if not path.parent.is_dir():
         raise InputError(f"{path}: folder {path.parent} does not exist; create it first")
     description = describe(workload, world, seed)

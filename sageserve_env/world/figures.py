@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.errors import InputError
+from sageserve_env.pictures import new_figure
 from sageserve_env.world.measurements import Floats, Points, decode_points, is_measured, prefill_points
 from sageserve_env.world.profiles import evaluate
 from sageserve_env.world.schema import TimeTable, World
@@ -35,13 +35,7 @@ def plot_profiles(world: World, path: str | Path) -> Path:
         InputError: matplotlib is not installed, or it does not know the suffix.
     """
     path = Path(path)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("matplotlib = None is not installed; run: pip install 'sageserve-env[plots]'") from None
-    figure = Figure(figsize=(max(3.6 * len(world.models), 7.0), 7.2), layout="constrained")
-    if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
-        raise InputError(f"path = '{path}' is no picture format that matplotlib knows; end it in .png, .svg or .pdf")
+    figure = new_figure(path, (max(3.6 * len(world.models), 7.0), 7.2))
     axes = figure.subplots(2, len(world.models), sharex="row", sharey="row", squeeze=False)
     colour_of = {vm_type.name: colour for vm_type, colour in zip(world.vm_types, COLOURS, strict=False)}
     for column, model in enumerate(world.models):
