@@ -24,5 +24,5 @@ def new_figure(path: Path, size_in: tuple[float, float]) -> Any:
         raise InputError("matplotlib = None is not installed; run: pip install 'sageserve-env[plots]'") from None
     figure = Figure(figsize=size_in, layout="constrained")
     if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
-        raise InputError(f"path = '{path}' is no picture format that matplotlib knows; end it in .png, .svg or .pdf")
+        raise InputError(f"'{path}' is no picture format that matplotlib knows: suffix {path.suffix!r}; use .png, .svg or .pdf")
     return figure
