@@ -46,7 +46,7 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile ``function`` to be inlined into the kernels that call it.
 
     Without reference counts: the arrays belong to the entry point's caller, and atomic counting of some thirty arrays at each
-    call made the simulator twenty times slower. So no array may be allocated here. Inlining saves passing them (three times).
+    call made the simulator ten times slower. So no array may be allocated here. Inlining saves passing them (a factor of three).
     """
     return njit(_nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 

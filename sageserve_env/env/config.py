@@ -61,6 +61,24 @@ class Config:
     max_in_flight: int = MAX_IN_FLIGHT
 
 
+def require_count(name: str, value: Any) -> None:
+    """Raise InputError unless an argument is a whole number >= 1."""
+    if not isinstance(value, int) or value < 1:
+        raise InputError(f"{name} = {value!r}; give a whole number >= 1")
+
+
+def whole_steps(horizon_s: float, interval_s: float) -> int:
+    """Steps of an episode.
+
+    Raises:
+        InputError: The horizon is not a whole number of intervals.
+    """
+    steps = round(horizon_s / interval_s)
+    if steps < 1 or abs(steps * interval_s - horizon_s) > 1e-6:
+        raise InputError(f"horizon_s = {horizon_s:g} is no whole number of control intervals; give a multiple of {interval_s:g} s")
+    return steps
+
+
 class Setup:
     """A checked configuration: the problem to play, the spaces, the engine's settings.
 
@@ -71,8 +89,8 @@ class Setup:
     def __init__(self, config: Config) -> None:
         if config.split not in SPLITS:
             raise InputError(f"split = {config.split!r}; choose one of {', '.join(SPLITS)}")
-        if config.max_delta < 1:
-            raise InputError(f"max_delta = {config.max_delta}; give a whole number of instances >= 1")
+        require_count("max_delta", config.max_delta)
+        require_count("max_in_flight", config.max_in_flight)
         problem = load_problem(config.problem) if isinstance(config.problem, str) else config.problem
         self.problem = problem.with_overrides(
             world=config.world,
@@ -85,7 +103,7 @@ class Setup:
         self.split = config.split
         self.world = self.problem.world()
         self.reward = as_reward(config.reward)
-        self.n_steps = round(self.problem.horizon_s / self.problem.control_interval_s)
+        self.n_steps = whole_steps(self.problem.horizon_s, self.problem.control_interval_s)
         self.settings = Settings(
             world=self.world,
             action_mode=config.action_mode,

@@ -53,7 +53,7 @@ class Reward(Protocol):
 
 
 BREACH_PRICES_USD = (0.05, 0.25, 0.25)
-"""Assumption: about three times what it costs to serve a request in time (IW-F), and fifteen times (IW-N, NIW: far easier)."""
+"""Assumption, dollars by tier: a late IW-N or NIW, whose levels are far easier to keep, costs five times a late IW-F."""
 
 USD_PER_REWARD = 1000.0
 """Rewards count thousands of dollars, so that returns are of order one to a hundred and learners need no normalisation."""

@@ -11,7 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from sageserve_env.env.config import EnvSnapshot, Setup, config_from
+from sageserve_env.env.config import EnvSnapshot, Setup, config_from, require_count
 from sageserve_env.env.core import Engine
 from sageserve_env.env.encode import Feature
 from sageserve_env.errors import InputError
@@ -56,8 +56,9 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         num_threads: int | None = None,
         **config: Any,
     ) -> None:
-        if num_envs < 1:
-            raise InputError(f"num_envs = {num_envs}; give at least 1")
+        require_count("num_envs", num_envs)
+        if num_threads is not None:
+            require_count("num_threads", num_threads)
         self.num_envs = num_envs
         self.autoreset_mode = read_autoreset_mode(autoreset_mode)
         self.metadata = {"autoreset_mode": self.autoreset_mode}
@@ -108,7 +109,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         """
         ended = self._ended()
         if None in self._episodes or (self.autoreset_mode is AutoresetMode.DISABLED and ended.any()):
-            rows = np.flatnonzero(ended).tolist()
+            rows = [row for row, episode in enumerate(self._episodes) if episode is None or ended[row]]
             raise InputError(f"step(): rows {rows} have no episode under way; reset them with options={{'reset_mask': mask}}")
         active = ~ended
         self._engine.step(self.setup.checked(actions, self.num_envs), active)

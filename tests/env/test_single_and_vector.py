@@ -205,6 +205,9 @@ def test_nan_in_a_box_action_is_an_error() -> None:
         ({"action_mode": "absolute"}, "action_mode = 'absolute'"),
         ({"reward": "fun"}, "reward = 'fun'"),
         ({"max_delta": 0}, "max_delta = 0"),
+        ({"max_delta": "two"}, "max_delta = 'two'"),
+        ({"max_in_flight": 0}, "max_in_flight = 0"),
+        ({"horizon_s": 1000.0}, "horizon_s = 1000 is no whole number of control intervals"),
         ({"colour": 1}, "argument 'colour'"),
         ({"render_mode": "vr"}, "render_mode = 'vr'"),
         ({"problem": "mega"}, "mega"),
@@ -213,6 +216,24 @@ def test_nan_in_a_box_action_is_an_error() -> None:
 def test_bad_arguments_are_named(arguments: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
         FleetEnv(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"num_envs": 0}, "num_envs = 0"),
+        ({"num_envs": 2, "num_threads": -1}, "num_threads = -1"),
+        ({"num_envs": 2, "autoreset_mode": "Never"}, "autoreset_mode = 'Never'"),
+    ],
+)
+def test_bad_arguments_of_the_vector_are_named(arguments: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        VectorFleetEnv(**arguments)
+
+
+def test_a_vector_that_was_never_reset_names_its_rows() -> None:
+    with pytest.raises(InputError, match=r"rows \[0, 1\] have no episode"):
+        VectorFleetEnv(2).step(np.full((2, 3), 2))
 
 
 def test_step_before_reset_and_after_the_end_is_an_error() -> None:
