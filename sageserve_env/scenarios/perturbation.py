@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
 from sageserve_env.workload.compose import Composable
+from sageserve_env.workload.weightings import BEFORE
 from sageserve_env.world.schema import TIERS
 
 Factors = tuple[tuple[str, float], ...]
@@ -60,6 +61,10 @@ class Perturbation:
         if self.noise:
             workload = workload.noise(self.noise, seed=self.noise_seed)
         return workload
+
+    def before(self) -> Perturbation:
+        """The perturbation of the days before: the same law, other noise."""
+        return replace(self, noise_seed=self.noise_seed ^ BEFORE)
 
     def shares(self, shares: Shares) -> Shares:
         """The shares wanted in place of a workload's own; they need not sum to 1."""

@@ -88,27 +88,44 @@ class O365Source:
     is_cyclic: ClassVar[bool] = True
 
     def play(self, window: Window, perturbation: Perturbation, turns: int = 1) -> Composable:
-        """The perturbed traffic of a window."""
-        return perturbation.apply(_o365(self, window, turns), _o365_shares(self, window))
+        """The perturbed traffic of a window, with that of the days before it in the week as its past."""
+        factor = _o365_factor(self, window)
+        played = perturbation.apply(_o365(self.models, window, factor, turns), _o365_shares(self.models, window))
+        if window.start_s == 0:
+            return played
+        before = Window(f"before-{window.name}", 0.0, window.start_s, 0.0)
+        shares = _o365_shares(self.models, before)
+        return played.after(perturbation.before().apply(_o365(self.models, before, factor, 1), shares))
 
 
 @lru_cache(maxsize=128)
-def _o365(source: O365Source, window: Window, turns: int) -> IntensityWorkload:
+def _o365_factor(source: O365Source, window: Window) -> float:
+    """Factor on the week's requests in a window."""
+    if source.requests is None:
+        return source.scale
+    return source.requests / float(_o365(source.models, window, 1.0, 1).intensity.expected().sum())
+
+
+@lru_cache(maxsize=128)
+def _o365(models: tuple[str, ...], window: Window, factor: float, turns: int) -> IntensityWorkload:
     """The window's part of the week, made once for each process; nobody writes to it."""
-    part = O365Week(window.start_s, window.span_s).intensity
-    kept = [k for k, series in enumerate(part.series) if series.model in source.models]
-    arrays = (getattr(part, name)[kept] for name in ("rate", "prompt_factor", "shape", "law"))
-    intensity = Intensity(tuple(part.series[k] for k in kept), part.edges, *arrays)
-    factor = source.scale if source.requests is None else source.requests / float(intensity.expected().sum())
-    intensity = intensity.times(np.array(factor)).window(0.0, turns * window.span_s)
+    part = _of_models(O365Week(window.start_s, window.span_s).intensity, models)
+    intensity = part.times(np.array(factor)).window(0.0, turns * window.span_s)
     return IntensityWorkload(f"o365-{window.name}", intensity, week_start_s=window.week_start_s)
 
 
+def _of_models(intensity: Intensity, models: tuple[str, ...]) -> Intensity:
+    """The series of some models."""
+    kept = [k for k, series in enumerate(intensity.series) if series.model in models]
+    arrays = (getattr(intensity, name)[kept] for name in ("rate", "prompt_factor", "shape", "law"))
+    return Intensity(tuple(intensity.series[k] for k in kept), intensity.edges, *arrays)
+
+
 @lru_cache(maxsize=128)
-def _o365_shares(source: O365Source, window: Window) -> Shares:
+def _o365_shares(names: tuple[str, ...], window: Window) -> Shares:
     """Expected shares, from the intensities."""
-    intensity = _o365(source, window, 1).intensity
-    models, tiers = dict.fromkeys(source.models, 0.0), dict.fromkeys(TIERS, 0.0)
+    intensity = _o365(names, window, 1.0, 1).intensity
+    models, tiers = dict.fromkeys(names, 0.0), dict.fromkeys(TIERS, 0.0)
     expected = intensity.expected() / intensity.expected().sum()
     for series, share in zip(intensity.series, expected.tolist(), strict=True):
         models[series.model] += share

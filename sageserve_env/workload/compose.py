@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from copy import copy
 from typing import Any
 
 import numpy as np
@@ -17,10 +18,18 @@ from sageserve_env.world.schema import TIERS, World
 
 
 class Composable(ABC):
-    """A workload with transforms as methods; each returns a new workload and leaves this one alone."""
+    """A workload with transforms as methods; each returns a new workload and leaves this one alone.
+
+    Attributes:
+        name: Shown in reports.
+        week_start_s: Seconds from Monday 00:00 to time 0, where known.
+        past: What came before: a workload whose end is this one's time 0, and which may have a past of its own. None where the
+            record begins at time 0. Forecasters may look at it.
+    """
 
     name: str
     week_start_s: float | None = None
+    past: Composable | None = None
 
     @property
     @abstractmethod
@@ -30,6 +39,12 @@ class Composable(ABC):
     @abstractmethod
     def stream(self, world: World, seed: int) -> Stream:
         """Start playing."""
+
+    def after(self, past: Composable) -> Composable:
+        """This workload with another past."""
+        other = copy(self)
+        other.past = past
+        return other
 
     def apply(self, operation: Operation) -> Composable:
         """This workload under one more transform."""
@@ -70,6 +85,18 @@ class Composable(ABC):
         return self.apply(Noise(level, correlation_s, seed))
 
 
+def past_under(workload: Composable, operation: Operation) -> Composable | None:
+    """What comes before a workload that is put under a transform."""
+    if isinstance(operation, Slice) and operation.start_s > 0:
+        return workload.slice(0.0, operation.start_s)
+    past = workload.past
+    if isinstance(operation, Slice) or past is None:
+        return past
+    if isinstance(operation, Shift) and (isinstance(workload, Transformed) or abs(operation.by_s) >= past.duration_s):
+        return None  # the end of the past would not be time 0
+    return past.apply(operation.before())
+
+
 def measure(workload: Workload, world: World, seed: int) -> Counts:
     """Count the requests of each model and tier in one pass. Shape (n_models, n_tiers)."""
     counts = np.zeros((len(world.models), len(TIERS)))
@@ -92,6 +119,7 @@ class Transformed(Composable):
         self.operation = operation
         self.name = operation.label(base.name)
         self.week_start_s = operation.week_start(getattr(base, "week_start_s", None))
+        self.past = past_under(base, operation) if isinstance(base, Composable) else None
         self._counts: dict[Any, Counts] = {}
 
     @property

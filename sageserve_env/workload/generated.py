@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sageserve_env.errors import InputError
 from sageserve_env.workload import kernel
 from sageserve_env.workload.checks import check_chunk_rows, check_seed, index_of
-from sageserve_env.workload.compose import Composable
+from sageserve_env.workload.compose import Composable, past_under
 from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.operations import Operation
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
@@ -141,6 +141,7 @@ class IntensityWorkload(Composable):
         chunk_rows: Most requests in a chunk; changes nothing else.
         week_start_s: Seconds from Monday 00:00 to the workload's time 0, where known; only figures use it.
         operations: Transforms, applied in order when a stream starts.
+        past: What came before time 0, where known.
     """
 
     def __init__(
@@ -151,12 +152,14 @@ class IntensityWorkload(Composable):
         chunk_rows: int = CHUNK_ROWS,
         week_start_s: float | None = None,
         operations: tuple[Operation, ...] = (),
+        past: Composable | None = None,
     ) -> None:
         self.name = name
         self.intensity = intensity
         self.chunk_rows = check_chunk_rows(chunk_rows)
         self.week_start_s = week_start_s
         self.operations = operations
+        self.past = past
         self._tables: dict[tuple[tuple[str, ...], ...], Tables] = {}
 
     @property
@@ -176,6 +179,7 @@ class IntensityWorkload(Composable):
             chunk_rows=self.chunk_rows,
             week_start_s=operation.week_start(self.week_start_s),
             operations=(*self.operations, operation),
+            past=past_under(self, operation),
         )
 
     def folded(self, seed: int) -> Intensity:

@@ -71,7 +71,9 @@ class O365Week(IntensityWorkload):
             if model not in REGION_SHARES:
                 raise InputError(f"region_shares: model {model!r} is not in the O365 week; it has {', '.join(REGION_SHARES)}")
         intensity = _intensity(scale, cv, iw_fast_share, regions)
-        super().__init__(name, intensity.window(start_s, duration_s), chunk_rows=chunk_rows, week_start_s=start_s)
+        window = intensity.window(start_s, duration_s)
+        past = IntensityWorkload(f"{name}-past", intensity.window(0.0, start_s), week_start_s=0.0) if start_s > 0 else None
+        super().__init__(name, window, chunk_rows=chunk_rows, week_start_s=start_s, past=past)
 
 
 def _intensity(scale: float, cv: float, fast: float, regions: dict[str, dict[str, float]]) -> Intensity:

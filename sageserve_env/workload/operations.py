@@ -59,6 +59,10 @@ class Operation(ABC):
         """Whether the intensities depend on the seed of the stream."""
         return False
 
+    def before(self) -> Operation:
+        """The transform for the time before the workload."""
+        return self
+
     def check(self, duration_s: float) -> None:
         """Raise InputError if it cannot be applied to a workload of this length."""
         return

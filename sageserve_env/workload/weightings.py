@@ -23,6 +23,9 @@ from sageserve_env.world.schema import TIERS
 STEPS_PER_CORRELATION = 8
 """Noise levels hold for this part of their correlation time."""
 
+BEFORE = 0x70617374
+"""Sets seeds of the time before a workload apart from its own."""
+
 
 class Weighting(Operation):
     """An operation that changes how many requests there are and leaves time alone."""
@@ -129,6 +132,10 @@ class Noise(Weighting):
         check_number("noise: correlation_s", self.correlation_s, open_minimum=True, unit="s")
         if self.seed is not None:
             check_seed(self.seed)
+
+    def before(self) -> Noise:
+        """Other levels: the same ones would tell what is to come."""
+        return self if self.seed is None else replace(self, seed=self.seed ^ BEFORE)
 
     @property
     def varies_with_seed(self) -> bool:
