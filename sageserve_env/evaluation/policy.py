@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
@@ -20,7 +20,14 @@ GROUP = "sageserve.policies"
 
 
 class Policy(Protocol):
-    """Looks at the fleet at each control instant and sets the knobs until the next. One object may run many episodes."""
+    """Looks at the fleet at each control instant and sets the knobs until the next. One object may run many episodes.
+
+    Two further methods are called before ``reset`` where a policy has them:
+
+    * ``prepare(world) -> World``: the fleet that the policy is defined on, its pools and instances at the start; traffic, models,
+      prices and lead times are to stay.
+    * ``foresee(workload, seed)``: the traffic to come, for bounds that know the future. No controller may use it.
+    """
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
         """Begin an episode.
@@ -34,6 +41,16 @@ class Policy(Protocol):
     def decide(self, telemetry: Telemetry) -> Knobs:
         """The knobs in force from now on."""
         ...
+
+
+def prepared(policy: Policy, scenario: Scenario, seed: int) -> Scenario:
+    """The scenario on the fleet that the policy asks for; bounds are shown the traffic of the seed."""
+    prepare = getattr(policy, "prepare", None)
+    scenario = scenario if prepare is None else replace(scenario, world=prepare(scenario.world))
+    foresee = getattr(policy, "foresee", None)
+    if foresee is not None:
+        foresee(scenario.workload, seed)
+    return scenario
 
 
 def policy_name(policy: Policy) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from sageserve_env.evaluation.policy import Policy, policy_name, policy_options
+from sageserve_env.evaluation.policy import Policy, policy_name, policy_options, prepared
 from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.series import Sampler
 from sageserve_env.scenarios.scenario import Scenario
@@ -56,6 +56,7 @@ def run_episode(
     """
     require_positive("resolution_s", resolution_s, "give seconds, more than 0")
     require_count("seed", seed, least=0)
+    scenario = prepared(policy, scenario, seed)
     sim = Simulator(scenario.world, scenario.workload, seed=seed, log_requests=log_requests)
     policy.reset(scenario, policy_rng(seed))
     sim.advance(0.0)  # compiles, so that the wall time is that of the simulation

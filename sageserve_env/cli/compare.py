@@ -1,0 +1,152 @@
+"""``sageserve compare``: several policies on the same traffic."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from sageserve_env.cli.options import DaysOption, HoursOption, ScaleOption, SeedOption, StartOption, WorldOption
+
+if TYPE_CHECKING:
+    from sageserve_env.evaluation.policy import Policy
+    from sageserve_env.evaluation.result import Result
+    from sageserve_env.scenarios import Scenario
+
+
+def compare(
+    workload: Annotated[str, typer.Argument(metavar="[WORKLOAD]", help="A name or a trace file.")] = "o365-day",
+    policies: Annotated[
+        str,
+        typer.Option(
+            "--policies", "-p", metavar="A,B,C", help="Names; options follow a colon: lt-ua:initial_instances=8:epsilon=0.9."
+        ),
+    ] = "static,reactive",
+    world: WorldOption = "published",
+    start: StartOption = None,
+    hours: HoursOption = None,
+    days: DaysOption = None,
+    scale: ScaleOption = None,
+    seed: SeedOption = 0,
+    control_interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two decisions.")] = 300.0,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write compare.csv, compare.png and every run here.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Write even where DIR holds other things; those stay.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")] = False,
+) -> None:
+    """Run several policies on the same requests, and show what each cost and how well it served.
+
+    Try:
+
+      sageserve compare o365-thursday --policies reactive,lt-i,lt-u,lt-ua --out runs/compare
+
+      sageserve compare o365-day --hours 6 --policies static:instances=4,siloed,chiron
+    """
+    from sageserve_env.cli.console import messages, output, simulation_progress
+    from sageserve_env.cli.options import chosen_workload
+    from sageserve_env.evaluation.compare import compare as run_all
+    from sageserve_env.evaluation.compare import comparison_table
+    from sageserve_env.scenarios import Scenario
+    from sageserve_env.world import load_world
+    from sageserve_env.world.checks import require_count
+
+    require_count("--seed", seed, least=0)
+    chosen = read_policies(policies)
+    traffic = chosen_workload(workload, start_h=start, hours=hours, days=days, scale=scale)
+    scenario = Scenario(traffic.name, load_world(world), traffic, control_interval)
+    traffic.stream(scenario.world, seed)  # what does not fit the world shows before anything is compiled
+    check_policies(scenario, chosen)
+    if out is not None:
+        make_folder(out, force)
+    results: dict[str, Result] = {}
+    for name, policy in chosen.items():
+        if not quiet:
+            messages().print(name)
+        with simulation_progress(scenario.horizon_s, quiet) as progress:
+            results |= run_all(scenario, {name: policy}, seed=seed, progress={name: progress}.get)
+    if not quiet:
+        output().print(comparison_table(results))
+    if out is not None:
+        write(results, out, quiet)
+
+
+def read_policies(text: str) -> dict[str, Policy]:
+    """Policies from ``a,b:option=value``, by what was written; the same twice is an error.
+
+    Raises:
+        InputError: No such policy or option, or none is named.
+    """
+    from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.errors import InputError
+    from sageserve_env.evaluation.policy import load_policy
+
+    chosen: dict[str, Policy] = {}
+    for word in filter(None, (part.strip() for part in text.split(","))):
+        name, *pairs = word.split(":")
+        if word in chosen:
+            raise InputError(f"--policies: {word!r} is named twice; name each once")
+        chosen[word] = load_policy(name, **policy_options(pairs, None))
+    if not chosen:
+        raise InputError(f"--policies = {text!r} names no policy; give e.g. static,reactive")
+    return chosen
+
+
+def check_policies(scenario: Scenario, policies: Mapping[str, Policy]) -> None:
+    """Let every policy look at the problem before the first runs; bounds that see the future search then, so they have to wait.
+
+    Raises:
+        InputError: An option of a policy does not suit the world.
+    """
+    from sageserve_env.errors import InputError
+    from sageserve_env.evaluation.policy import prepared
+    from sageserve_env.evaluation.runner import policy_rng
+    from sageserve_env.sim import ADMISSION_ORDERS
+
+    for name, policy in policies.items():
+        order = getattr(policy, "admission_order", ADMISSION_ORDERS[0])
+        if order not in ADMISSION_ORDERS:
+            raise InputError(f"{name}: admission_order = {order!r} is not known; give one of {', '.join(ADMISSION_ORDERS)}")
+        try:
+            own = prepared(policy, scenario, 0)
+            if not hasattr(policy, "foresee"):
+                policy.reset(own, policy_rng(0))
+        except InputError as error:
+            raise InputError(f"{name}: {error}") from None
+
+
+def make_folder(folder: Path, force: bool) -> None:
+    """Make the folder, before anything runs; refuse one that holds something, unless forced.
+
+    Raises:
+        InputError: It is a file, not empty, or cannot be made.
+    """
+    from sageserve_env.errors import InputError
+
+    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
+        raise InputError(f"--out = '{folder}' is not an empty folder; choose another, or add --force")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out = '{folder}' cannot be made ({error.strerror}); choose another") from None
+
+
+def write(results: Mapping[str, Result], folder: Path, quiet: bool) -> None:
+    """Write the table, the figure where matplotlib is there, and each run in a folder of its name."""
+    from importlib.util import find_spec
+
+    from sageserve_env.cli.console import messages, output
+    from sageserve_env.evaluation.compare import plot_comparison, write_table
+
+    write_table(results, folder / "compare.csv")
+    if find_spec("matplotlib") is None:
+        messages().print("no figure: matplotlib is not installed; pip install 'sageserve-env[plots]' draws compare.png")
+    else:
+        plot_comparison(results, folder / "compare.png")
+    for name, result in results.items():
+        result.save(folder / re.sub(r"[^\w.=-]", "_", name))
+    if not quiet:
+        output().print(f"written: {folder}", soft_wrap=True)

@@ -1,0 +1,190 @@
+"""Several policies on the same traffic: the runs, one table and one figure."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from sageserve_env.env.rewards import BREACH_PRICES_USD
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.figures import COLOURS, mark_time
+from sageserve_env.evaluation.policy import Policy
+from sageserve_env.evaluation.report import new_table, number
+from sageserve_env.evaluation.result import Result
+from sageserve_env.evaluation.runner import Progress, run_episode
+from sageserve_env.pictures import new_figure
+from sageserve_env.scenarios.scenario import Scenario
+
+HOUR_S = 3600.0
+
+COLUMNS = {
+    "instance_h": ("inst.-\nhours", 1, 1.0),
+    "provisioning_h": ("provi-\nsioning\nh", 1, 1.0),
+    "spot_h": ("spot\nh", 0, 1.0),
+    "vm_usd": ("VMs\nk$", 1, 1e3),
+    "breach_usd": ("breach-\nes, k$", 1, 1e3),
+    "total_usd": ("both\nk$", 1, 1e3),
+    "iw_f_met_pct": ("IW-F\nmet\n%", 2, 1.0),
+    "iw_ttft_p95_s": ("TTFT\nP95\ns", 2, 1.0),
+    "niw_met_pct": ("NIW\nmet\n%", 2, 1.0),
+    "utilization_pct": ("used\n%", 1, 1.0),
+}
+"""Figures of a run: heading in the table, digits, and what they are divided by there."""
+
+
+def compare(
+    scenario: Scenario,
+    policies: Mapping[str, Policy],
+    *,
+    seed: int = 0,
+    resolution_s: float = 300.0,
+    progress: Callable[[str], Progress | None] | None = None,
+) -> dict[str, Result]:
+    """Run policies one after another on the same requests.
+
+    Args:
+        scenario: The problem; a policy may ask for another fleet, never for other traffic.
+        policies: By the names that the results are to have.
+        seed: Seed of the workload.
+        resolution_s: Seconds between two rows of the series.
+        progress: Called with a policy's name before it runs; returns what :func:`run_episode` takes.
+
+    Raises:
+        InputError: No policy is given, or a run cannot be made.
+
+    Example:
+        >>> from baselines import ReactivePolicy, StaticPolicy
+        >>> from sageserve_env.workload.o365 import O365Week
+        >>> from sageserve_env.world import load_world
+        >>> scenario = Scenario("minute", load_world("published"), O365Week(duration_s=60.0))
+        >>> results = compare(scenario, {"held": StaticPolicy(), "reactive": ReactivePolicy()})
+        >>> {name: result.metrics.total.arrived for name, result in results.items()}
+        {'held': 642, 'reactive': 642}
+    """
+    if not policies:
+        raise InputError("policies = {}: there is nothing to compare; give at least one")
+    return {
+        name: run_episode(
+            scenario, policy, seed=seed, resolution_s=resolution_s, progress=progress(name) if progress is not None else None
+        )
+        for name, policy in policies.items()
+    }
+
+
+def cost_usd(result: Result) -> float:
+    """Dollars of the VMs, provisioning and draining included, and of avoidable breaches at the environment's default prices."""
+    return result.metrics.fleet_total.dollars + breach_usd(result)
+
+
+def breach_usd(result: Result) -> float:
+    """Avoidable breaches of service levels, each times its tier's price."""
+    rows = result.metrics.service_by("tier")
+    return sum(price * (row.slo_missed - row.unattainable) for price, row in zip(BREACH_PRICES_USD, rows, strict=True))
+
+
+def figures_of(result: Result) -> dict[str, float]:
+    """What the table shows of a run, by the names of ``COLUMNS``; NaN where nothing was measured."""
+    fleet, tiers = result.metrics.fleet_total, {row.tier: row for row in result.metrics.service_by("tier")}
+    return {
+        "instance_h": fleet.active_h,
+        "provisioning_h": fleet.provisioning_h,
+        "spot_h": result.metrics.spot_donated_h,
+        "vm_usd": fleet.dollars,
+        "breach_usd": breach_usd(result),
+        "total_usd": cost_usd(result),
+        "iw_f_met_pct": 100 * tiers["IW-F"].slo_attainment_of_attainable,
+        "iw_ttft_p95_s": float(np.fmax(tiers["IW-F"].ttft_p95_s, tiers["IW-N"].ttft_p95_s)),
+        "niw_met_pct": 100 * tiers["NIW"].slo_attainment_of_attainable,
+        "utilization_pct": 100 * fleet.mean_utilization,
+    }
+
+
+def comparison_table(results: Mapping[str, Result]) -> Table:
+    """One row for each policy."""
+    table = new_table("Policies on the same traffic", [heading for heading, _, _ in COLUMNS.values()])
+    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    table.caption = (
+        "inst.-hours: active; spot: VM-hours donated; breaches that some fleet could have avoided, at the environment's prices;\n"
+        "IW-F and NIW met: of the attainable; TTFT: the slower of IW-F and IW-N; used: mean memory utilization"
+    )
+    for name, result in results.items():
+        values = figures_of(result)
+        table.add_row(name, *(number(values[key] / unit, digits) for key, (_, digits, unit) in COLUMNS.items()))
+    return table
+
+
+def write_table(results: Mapping[str, Result], path: Path) -> None:
+    """The figures as a CSV file, one row for each policy."""
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, ["policy", *COLUMNS])
+        writer.writeheader()
+        writer.writerows({"policy": name, **figures_of(result)} for name, result in results.items())
+
+
+def plot_comparison(results: Mapping[str, Result], path: str | Path) -> Path:
+    """Draw instances over time, and what each policy cost and how well it served.
+
+    Args:
+        results: Runs by name, all of one scenario.
+        path: Picture file.
+
+    Raises:
+        InputError: matplotlib is not installed, or it does not know the suffix.
+    """
+    path = Path(path)
+    figure = new_figure(path, (11.0, 7.5))
+    grid = figure.add_gridspec(2, 2, height_ratios=(1.4, 1.0))
+    draw_instances(figure.add_subplot(grid[0, :]), results)
+    draw_cost(figure.add_subplot(grid[1, 0]), results)
+    draw_attainment(figure.add_subplot(grid[1, 1]), results)
+    first = next(iter(results.values()))
+    figure.suptitle(f"{first.scenario}, seed {first.seed}")
+    figure.savefig(path, dpi=150)
+    return path
+
+
+def draw_instances(axis: Any, results: Mapping[str, Result]) -> None:
+    """All instances that cost money, over time."""
+    for (name, result), colour in zip(results.items(), COLOURS * len(results), strict=False):
+        hours = np.append(0.0, result.series["time_s"] / HOUR_S)
+        counts = sum(values for key, values in result.series.items() if key.startswith(("active/", "provisioning/", "draining/")))
+        axis.stairs(counts, hours, baseline=None, color=colour, lw=1.6, label=name.replace(":", "\n"))
+    first = next(iter(results.values()))
+    mark_time(axis, float(first.series["time_s"][-1] / HOUR_S), first.week_start_s)
+    axis.set_ylabel("instances, all states")
+    axis.set_ylim(bottom=0)
+    axis.grid(True, lw=0.4, color="0.88")
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+
+
+def draw_cost(axis: Any, results: Mapping[str, Result]) -> None:
+    """Dollars: VMs, and breaches beside them."""
+    names = list(results)
+    figures = [figures_of(results[name]) for name in names]
+    vms, breaches = ([values[key] / 1e3 for values in figures] for key in ("vm_usd", "breach_usd"))
+    axis.barh(names, vms, color="0.65", label="VMs")
+    axis.barh(names, breaches, left=vms, color="#D55E00", label="avoidable breaches")
+    axis.invert_yaxis()
+    axis.use_sticky_edges = False
+    axis.set_xlim(left=0)
+    axis.set_xlabel("thousands of dollars")
+    axis.set_yticks(range(len(names)), [name.replace(":", "\n") for name in names])
+    axis.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
+
+
+def draw_attainment(axis: Any, results: Mapping[str, Result]) -> None:
+    """Fast interactive requests within their service level."""
+    names: Sequence[str] = list(results)
+    met = [figures_of(results[name])["iw_f_met_pct"] for name in names]
+    axis.barh(names, met, color="#0072B2")
+    for place, value in enumerate(met):
+        axis.text(102, place, number(value, 1), va="center", fontsize="small")
+    axis.invert_yaxis()
+    axis.set_xlim(0, 100)
+    axis.set_yticks([])
+    axis.set_xlabel("IW-F requests with TTFT in time, % of the attainable")

@@ -1,0 +1,111 @@
+"""Arrivals of a workload as series: input tokens per second by region, model and window."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.errors import InputError
+from sageserve_env.workload.request import Workload
+from sageserve_env.world.schema import World
+
+Reals = NDArray[np.float64]
+
+WINDOW_S = 900.0
+"""Window used unless told otherwise."""
+
+INTERACTIVE = (0, 1)
+"""Codes of the tiers whose traffic the paper forecasts: IW-F and IW-N."""
+
+PAST_SEED = 0x70617374
+"""Combined with an episode's seed, so that its past is drawn with random numbers of its own."""
+
+
+def token_rates(
+    workload: Workload, world: World, seed: int = 0, window_s: float = WINDOW_S, tiers: tuple[int, ...] = INTERACTIVE
+) -> Reals:
+    """Play a workload once and count prompt tokens.
+
+    Args:
+        workload: What to play.
+        world: Its regions and models give the first two axes.
+        seed: Seed of the stream.
+        window_s: Length of a window in seconds; the last one may be cut short by the workload's end, and is divided by what it has.
+        tiers: Codes of the tiers to count.
+
+    Returns:
+        Input tokens/s by region of origin, model and window, shape (R, M, W); telemetry's order. ``reshape(R * M, W)`` gives a
+        forecaster its series.
+
+    Raises:
+        InputError: The workload does not fit the world, or the window is not a length.
+    """
+    if not 0 < window_s < np.inf:
+        raise InputError(f"window_s = {window_s} is not a length; give seconds above 0")
+    windows = math.ceil(workload.duration_s / window_s)
+    tokens = np.zeros((len(world.regions), len(world.models), windows))
+    add_tokens(tokens, workload, world, seed, window_s, tiers)
+    seconds = np.full(windows, window_s)
+    seconds[-1] = workload.duration_s - (windows - 1) * window_s
+    return tokens / seconds
+
+
+def past_rates(
+    workload: Workload, world: World, seed: int, window_s: float = WINDOW_S, tiers: tuple[int, ...] = INTERACTIVE
+) -> Reals:
+    """What came before a workload, and before that: its ``past``, where it has one, as whole windows up to its time 0.
+
+    Args:
+        workload: The workload whose past is played.
+        world: Its regions and models give the first two axes.
+        seed: Seed of the workload; its past is drawn with another.
+        window_s: Length of a window in seconds.
+        tiers: Codes of the tiers to count.
+
+    Returns:
+        Input tokens/s, oldest first, shape (R, M, W); W = 0 without a past.
+
+    Raises:
+        InputError: The past does not fit the world.
+    """
+    parts: list[Workload] = []
+    while (past := getattr(parts[-1] if parts else workload, "past", None)) is not None:
+        parts.append(past)
+    windows = math.floor(sum(part.duration_s for part in parts) / window_s)
+    tokens = np.zeros((len(world.regions), len(world.models), windows))
+    start_s = windows * window_s
+    for age, part in enumerate(parts):
+        start_s -= part.duration_s
+        add_tokens(tokens, part, world, seed ^ (PAST_SEED + age), window_s, tiers, start_s)
+    return tokens / window_s
+
+
+def add_tokens(
+    tokens: Reals,
+    workload: Workload,
+    world: World,
+    seed: int,
+    window_s: float,
+    tiers: tuple[int, ...],
+    start_s: float = 0.0,
+) -> None:
+    """Add a workload's prompt tokens to windows, shape (R, M, W), that begin at 0; the workload begins at ``start_s``.
+
+    What falls before the first window or after the last is left out.
+    """
+    _, n_models, windows = tokens.shape
+    flat = tokens.reshape(-1)
+    stream = workload.stream(world, seed)
+    while (chunk := stream.next_chunk()).size:
+        window = np.floor((chunk["arrival_s"] + start_s) / window_s).astype(np.int64)
+        is_counted = np.isin(chunk["tier"], tiers) & (window >= 0) & (window < windows)
+        counted = chunk[is_counted]
+        series = counted["origin"].astype(np.int64) * n_models + counted["model"]
+        cell = series * windows + window[is_counted]
+        if cell.size == 0:
+            continue
+        first = int(cell.min())
+        sums = np.bincount(cell - first, counted["prompt_tokens"])
+        flat[first : first + sums.size] += sums
