@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraint
 MANIFEST := pyproject.toml constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint clean
+.PHONY: help demo test lint agents reproduce clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -30,6 +30,12 @@ lint: $(VENV)/.installed-test ## Check style (ruff), format (ruff format) and ty
 	@echo "==> mypy"
 	@$(BIN)/mypy
 
+agents: $(VENV)/.installed-agents ## Install what training agents needs (Stable-Baselines3 and PyTorch)
+
+reproduce: $(VENV)/.installed-reproduce ## Run the paper's experiments; report in runs/reproduction
+	@echo "==> sageserve reproduce --out runs/reproduction"
+	@$(BIN)/sageserve reproduce --out runs/reproduction
+
 clean: ## Remove the environment, caches, build outputs and runs
 	@echo "==> removing $(VENV), caches, build outputs and runs"
 	@rm -rf $(VENV) build dist runs .pytest_cache .hypothesis .ruff_cache .mypy_cache *.egg-info
@@ -49,4 +55,15 @@ $(VENV)/.installed-demo: $(VENV)/.created $(MANIFEST)
 $(VENV)/.installed-test: $(VENV)/.created $(MANIFEST)
 	@echo "==> installing sageserve-env[test] into $(VENV)"
 	@$(PIP) -e '.[test]'
+	@touch $@
+
+$(VENV)/.installed-agents: $(VENV)/.created $(MANIFEST)
+	@echo "==> installing sageserve-env[agents] into $(VENV)"
+	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) -e '.[agents]'
+	@touch $@
+
+$(VENV)/.installed-reproduce: $(VENV)/.created $(MANIFEST)
+	@echo "==> installing sageserve-env[plots,data,solver,forecast] into $(VENV)"
+	@$(PIP) -e '.[plots,data,solver,forecast]'
 	@touch $@

@@ -1,1 +1,1 @@
-"""Reinforcement-learning agents for sageserve_env: their training, tuned settings and trained checkpoints live here."""
+"""Reinforcement-learning agents: ``agents.ppo`` trains a first one (extra ``agents``)."""

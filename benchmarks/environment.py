@@ -1,7 +1,7 @@
 """Speed of the environments: ``python benchmarks/environment.py [--json FILE]``.
 
 Steps per second of Mini and Day, what Python adds to a step, resets, snapshots, and the vector environment against one environment
-and against Gymnasium's ``AsyncVectorEnv`` in the same run. Under random legal actions.
+on the same episodes, and against Gymnasium's ``AsyncVectorEnv``, in the same run. Under random legal actions.
 """
 
 from __future__ import annotations
@@ -21,6 +21,8 @@ from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.sim import Simulator
 
 MINI, DAY = "mini", "day"
+ROWS, STEPS = 16, 250
+"""Environments of a vector, and steps that each of them plays."""
 
 
 def seconds(task: Callable[[], Any], runs: int) -> float:
@@ -67,25 +69,46 @@ def python_overhead_us() -> float:
     return seconds(lambda: [idle.step(action) for _ in range(500)], 5) / 500 * 1e6
 
 
-def vector_steps_per_s(n: int, **options: Any) -> float:
+def one_by_one_steps_per_s() -> float:
+    """Environment steps per second of single environments that play the rows of the vector environment one after another."""
+    envs = [FleetEnv(problem=MINI) for _ in range(ROWS)]
+
+    def play() -> None:
+        for row, env in enumerate(envs):
+            env.reset(seed=row)
+            action = holding(env)
+            for _ in range(STEPS):
+                env.step(action)
+
+    return ROWS * STEPS / seconds(play, 2)
+
+
+def vector_steps_per_s(**options: Any) -> float:
     """Environment steps per second of the native vector environment."""
-    envs = VectorFleetEnv(n, problem=MINI, **options)
-    envs.reset(seed=0)
-    actions = np.full((n, 3), 2)
-    steps = 150
-    rate = n * steps / seconds(lambda: [envs.step(actions) for _ in range(steps)], 2)
+    envs = VectorFleetEnv(ROWS, problem=MINI, **options)
+    rate = stepping_rate(envs)
     envs.close()
     return rate
 
 
-def async_steps_per_s(n: int) -> float:
+def async_steps_per_s() -> float:
     """The same of Gymnasium's ``AsyncVectorEnv``: a process for each environment."""
-    envs = gym.make_vec("SageServe/Mini-v0", num_envs=n, vectorization_mode="async")
-    envs.reset(seed=0)
-    actions = np.full((n, 3), 2)
-    rate = n * 150 / seconds(lambda: [envs.step(actions) for _ in range(150)], 2)
+    envs = gym.make_vec("SageServe/Mini-v0", num_envs=ROWS, vectorization_mode="async")
+    rate = stepping_rate(envs)
     envs.close()
     return rate
+
+
+def stepping_rate(envs: gym.vector.VectorEnv[Any, Any, Any]) -> float:
+    """Environment steps per second of the first ``STEPS`` steps of the rows of seeds 0 on, resets included."""
+    actions = np.full((ROWS, 3), 2)
+
+    def play() -> None:
+        envs.reset(seed=0)
+        for _ in range(STEPS):
+            envs.step(actions)
+
+    return ROWS * STEPS / seconds(play, 2)
 
 
 def main() -> None:
@@ -109,9 +132,12 @@ def main() -> None:
     for _ in range(100):
         mini.step(holding(mini))
     result["snapshot_restore_us"] = seconds(lambda: mini.restore(mini.snapshot()), 50) * 1e6
-    result["vector_1_thread"] = vector_steps_per_s(8, num_threads=1)
-    result["vector_all_threads"] = vector_steps_per_s(8)
-    result["async"] = async_steps_per_s(8)
+    result["one_by_one"] = one_by_one_steps_per_s()
+    result["vector_1_thread"] = vector_steps_per_s(num_threads=1)
+    result["vector_all_threads"] = vector_steps_per_s()
+    result["async"] = async_steps_per_s()
+    result["vector_over_one"] = result["vector_all_threads"] / result["one_by_one"]
+    result["vector_over_async"] = result["vector_all_threads"] / result["async"]
     for key, value in result.items():
         print(f"{key:24} {value:,.2f}")
     if arguments.json:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import typer
 
+from sageserve_env.cli.compare import compare
 from sageserve_env.cli.doctor import doctor, version
 from sageserve_env.cli.errors import CleanGroup
+from sageserve_env.cli.reproduce import reproduce
 from sageserve_env.cli.simulate import simulate
+from sageserve_env.cli.train import train
 from sageserve_env.cli.validate import validate
 from sageserve_env.cli.workload import app as workload_app
 from sageserve_env.cli.world import app as world_app
@@ -26,9 +29,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["--help", "-h"]},
 )
 app.command()(simulate)
+app.command()(compare)
+app.command()(train)
 app.add_typer(workload_app, name="workload")
 app.add_typer(world_app, name="world")
 app.command()(validate)
+app.command()(reproduce)
 app.command()(doctor)
 app.command()(version)
 

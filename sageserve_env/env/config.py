@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,17 +14,19 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.actions import MAX_DELTA, action_space
 from sageserve_env.env.core import Engine, RowSnapshot, Settings
-from sageserve_env.env.encode import Feature, observation_features
-from sageserve_env.env.rewards import Reward, as_reward
+from sageserve_env.env.demand import history_window_s
+from sageserve_env.env.observe import FORMS, Layout, Observer, ObserverSnapshot, View
+from sageserve_env.env.rewards import Reward, as_reward, reward_space
 from sageserve_env.errors import InputError
+from sageserve_env.forecasters import Forecaster, as_forecaster
 from sageserve_env.scenarios import SPLITS, Episode, Problem, load_problem
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.schema import LeadTimes, World
 
 MAX_IN_FLIGHT = 1 << 22
 
-EnvSnapshot = tuple[RowSnapshot, Episode | None, Mapping[str, Any]]
-"""One environment at a control instant: its row, its episode, and the state of its random numbers."""
+EnvSnapshot = tuple[RowSnapshot, Episode | None, Mapping[str, Any], ObserverSnapshot]
+"""One environment at a control instant: its row, its episode, the state of its random numbers, and what its agent has seen."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,19 @@ class Config:
         reward: Name of a preset (``rewards.REWARDS``), or a reward.
         admission_order: ``"FCFS"``, ``"EDF"``, ``"PF"`` or ``"DPA"``.
         lead_times: Other lead times: a ``LeadTimes``, or seconds by the names of its fields.
+        observation: ``"flat"``, one Box, or ``"dict"``: ``endpoints`` (N, F), ``regions`` (R, K), ``time`` (4,), and ``forecast``
+            (R, M) and ``action_mask`` where they are on.
+        mask_in_observation: Put the action mask (``delta`` only) into the observation, under ``action_mask`` (int8, one entry for
+            each choice); a flat observation is then a dict of ``observation`` and ``action_mask``.
         hide_queues: Leave waiting requests and pending tokens out of the observation.
+        telemetry_delay: Age of the observation in control intervals, >= 0; until that many have passed, the first one is seen.
+            The action mask is always the present one.
+        telemetry_noise: Relative standard deviation of normal noise on the entries of utilization, queues and arrivals, >= 0: an
+            entry becomes entry * (1 + noise * z), within its bounds. The episode's seed gives it random numbers of its own.
+        forecaster: Adds the next hour's demand to the observation: name of an entry point of the group
+            ``sageserve.forecasters``, or an object with ``forecast(history, window_s)``. It is given the interactive input
+            tokens/s before the episode, where its workload has a past, and in it, in windows of 900 s or one interval if that is
+            longer. At a reset the past is played, which takes as long as drawing its requests.
         max_in_flight: Most requests in the system at once.
     """
 
@@ -57,7 +72,12 @@ class Config:
     reward: str | Reward = "money"
     admission_order: str | None = None
     lead_times: LeadTimes | dict[str, float] | None = None
+    observation: str = "flat"
+    mask_in_observation: bool = False
     hide_queues: bool = False
+    telemetry_delay: int = 0
+    telemetry_noise: float = 0.0
+    forecaster: str | Forecaster | None = None
     max_in_flight: int = MAX_IN_FLIGHT
 
 
@@ -65,6 +85,22 @@ def require_count(name: str, value: Any) -> None:
     """Raise InputError unless an argument is a whole number >= 1."""
     if not isinstance(value, int) or value < 1:
         raise InputError(f"{name} = {value!r}; give a whole number >= 1")
+
+
+def require_view(config: Config) -> None:
+    """Raise InputError unless the options of the observation can be used, also together."""
+    if config.observation not in FORMS:
+        raise InputError(f"observation = {config.observation!r}; choose one of {', '.join(FORMS)}")
+    for name in ("mask_in_observation", "hide_queues"):
+        if not isinstance(getattr(config, name), bool):
+            raise InputError(f"{name} = {getattr(config, name)!r}; give True or False")
+    if config.mask_in_observation and config.action_mode != "delta":
+        raise InputError(f"mask_in_observation = True: action_mode = {config.action_mode!r} has no masks; use 'delta'")
+    delay, noise = config.telemetry_delay, config.telemetry_noise
+    if isinstance(delay, bool) or not isinstance(delay, int) or delay < 0:
+        raise InputError(f"telemetry_delay = {delay!r}; give a whole number of control intervals, >= 0")
+    if isinstance(noise, bool) or not isinstance(noise, int | float) or not (math.isfinite(noise) and noise >= 0):
+        raise InputError(f"telemetry_noise = {noise!r}; give a relative standard deviation >= 0, such as 0.1")
 
 
 def whole_steps(horizon_s: float, interval_s: float) -> int:
@@ -80,7 +116,7 @@ def whole_steps(horizon_s: float, interval_s: float) -> int:
 
 
 class Setup:
-    """A checked configuration: the problem to play, the spaces, the engine's settings.
+    """A checked configuration: the problem to play, the spaces, the engine's settings, the layout of observations.
 
     Raises:
         InputError: An argument is unknown to its list or out of its range.
@@ -91,6 +127,7 @@ class Setup:
             raise InputError(f"split = {config.split!r}; choose one of {', '.join(SPLITS)}")
         require_count("max_delta", config.max_delta)
         require_count("max_in_flight", config.max_in_flight)
+        require_view(config)
         problem = load_problem(config.problem) if isinstance(config.problem, str) else config.problem
         self.problem = problem.with_overrides(
             world=config.world,
@@ -103,6 +140,7 @@ class Setup:
         self.split = config.split
         self.world = self.problem.world()
         self.reward = as_reward(config.reward)
+        self.reward_space = reward_space(self.reward)
         self.n_steps = whole_steps(self.problem.horizon_s, self.problem.control_interval_s)
         self.settings = Settings(
             world=self.world,
@@ -114,13 +152,13 @@ class Setup:
             max_in_flight=config.max_in_flight,
         )
         self.action_space = action_space(config.action_mode, self.world, config.max_delta)
-        features = observation_features(self.world)
-        self.seen = np.array([not (config.hide_queues and feature.is_queue_internal) for feature in features])
-        self.hides = not self.seen.all()
-        self.features: list[Feature] = [feature for feature, is_seen in zip(features, self.seen, strict=True) if is_seen]
-        low = np.array([feature.low for feature in self.features], np.float32)
-        high = np.array([feature.high for feature in self.features], np.float32)
-        self.observation_space = spaces.Box(low, high, dtype=np.float32)
+        self.layout = Layout(self._view(config), self.world)
+        self.features = self.layout.features
+        self.observation_space = self.layout.space
+
+    def observer(self, engine: Engine) -> Observer:
+        """What the agents of an engine's rows see."""
+        return Observer(self.layout, engine, self.n_steps)
 
     def sample(self, rng: np.random.Generator, options: dict[str, Any] | None) -> Episode:
         """Draw an episode of the split."""
@@ -129,6 +167,19 @@ class Setup:
     def begin(self, engine: Engine, row: int, episode: Episode) -> None:
         """Start an episode in a row of an engine."""
         engine.begin(row, episode.workload, episode.workload_seed, episode.week_start_s, episode.initial_instances)
+
+    def _view(self, config: Config) -> View:
+        forecaster = None if config.forecaster is None else as_forecaster(config.forecaster)
+        if forecaster is not None:
+            history_window_s(self.problem.control_interval_s)
+        return View(
+            form=config.observation,
+            n_choices=int(self.action_space.nvec.sum()) if config.mask_in_observation else 0,  # type: ignore[attr-defined]
+            hides_queues=config.hide_queues,
+            delay=config.telemetry_delay,
+            noise=float(config.telemetry_noise),
+            forecaster=forecaster,
+        )
 
     def checked(self, actions: Any, n_envs: int) -> NDArray[Any]:
         """Actions as an array of shape (n_envs, A).

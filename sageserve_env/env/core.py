@@ -180,12 +180,13 @@ class Engine:
             self._threads = None
 
     def __getstate__(self) -> dict[str, Any]:
-        """Everything but the threads, which start again when needed, and the views."""
-        return {**self.__dict__, "_threads": None, "terms": {}}
+        """Everything but the threads, which start again when needed, the world's tables and the views."""
+        return {**self.__dict__, "_threads": None, "_tables": {}, "terms": {}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        """Take the views anew."""
+        """Take the tables and views anew; pickling would make the tables writable, for which the kernels would compile again."""
         self.__dict__.update(state)
+        self._tables = world_tables(self.settings.world)
         self.terms = self._term_views()
 
     def _term_views(self) -> dict[str, NDArray[np.float64]]:

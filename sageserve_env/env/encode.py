@@ -40,6 +40,7 @@ class Feature:
         low: Least value.
         high: Greatest value.
         is_queue_internal: Whether partial observability without queue internals hides it.
+        is_noisy: Whether noise of the telemetry blurs it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Feature:
     low: float = 0.0
     high: float = 1.0
     is_queue_internal: bool = False
+    is_noisy: bool = False
 
 
 def observation_features(world: World) -> list[Feature]:
@@ -74,17 +76,20 @@ def endpoint_features(place: str, world: World) -> list[Feature]:
         for vm_type in world.vm_types
         for name in ("target", "active", "provisioning", "draining", "spot_same_model")
     ]
-    features.append(Feature(f"{place}/utilization", "1", "KV tokens in use / KV capacity of active instances; 1 without any"))
+    used = "KV tokens in use / KV capacity of active instances; 1 without any"
+    features.append(Feature(f"{place}/utilization", "1", used, is_noisy=True))
     for name, unit, scale in (("waiting", "requests", REQUESTS_SCALE), ("pending", "prompt tokens", TOKENS_SCALE)):
         formula = f"min(1, log(1 + x) / log(1 + {scale:.0e})), not yet admitted"
-        features += [Feature(f"{place}/{name}[{tier}]", unit, formula, is_queue_internal=True) for tier in TIERS]
+        features += [Feature(f"{place}/{name}[{tier}]", unit, formula, is_queue_internal=True, is_noisy=True) for tier in TIERS]
     rate = f"min(1, x / what the region's VMs prefill in prompts of {REFERENCE_PROMPT_TOKENS} tokens), by region of origin"
     for age in range(HISTORY):
-        features += [Feature(f"{place}/arrivals[{tier},{age} intervals ago]", "prompt tokens/s", rate) for tier in TIERS]
+        names = [f"{place}/arrivals[{tier},{age} intervals ago]" for tier in TIERS]
+        features += [Feature(name, "prompt tokens/s", rate, is_noisy=True) for name in names]
     attained = "met / (completed - unattainable) in the last interval; 1 when none"
     features += [Feature(f"{place}/attainment[{tier}]", "1", attained) for tier in TIERS]
-    features.append(Feature(f"{place}/niw_queued", "requests", f"min(1, log(1 + x) / log(1 + {QUEUE_SCALE:.0e})), by origin"))
-    features.append(Feature(f"{place}/niw_oldest", "s", "min(1, age of the oldest queued NIW / 86400 s)"))
+    queued = f"min(1, log(1 + x) / log(1 + {QUEUE_SCALE:.0e})), by origin"
+    features.append(Feature(f"{place}/niw_queued", "requests", queued, is_noisy=True))
+    features.append(Feature(f"{place}/niw_oldest", "s", "min(1, age of the oldest queued NIW / 86400 s)", is_noisy=True))
     return features
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
@@ -108,11 +109,11 @@ class MultiObjective:
 
     name: str = "vector"
     breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
+    objectives: tuple[str, ...] = ("vm_usd", "breach_usd", "waste_usd")
 
     def __call__(self, terms: Terms) -> NDArray[np.float64]:
-        """Rewards of shape (n_envs, 3)."""
-        columns = (terms["vm_usd"], terms["breach_usd"], terms["waste_usd"])
-        return -np.stack(columns, axis=-1) / USD_PER_REWARD
+        """Rewards of shape (n_envs, n_objectives)."""
+        return -np.stack([terms[name] for name in self.objectives], axis=-1) / USD_PER_REWARD
 
 
 REWARDS = {reward.name: reward for reward in (Money(), Paper(), LatencyFirst(), MultiObjective())}
@@ -130,3 +131,12 @@ def as_reward(reward: str | Reward) -> Reward:
     if reward not in REWARDS:
         raise InputError(f"reward = {reward!r}; choose one of {', '.join(REWARDS)} or pass an object such as Money(...)")
     return REWARDS[reward]
+
+
+def reward_space(reward: Reward) -> spaces.Box | None:
+    """Where a vector reward lies, as multi-objective wrappers ask for it: shape (n_objectives,); None for a scalar reward.
+
+    A reward is a vector when it has ``objectives``, the names of the terms that it keeps apart.
+    """
+    objectives = getattr(reward, "objectives", None)
+    return None if objectives is None else spaces.Box(-np.inf, 0.0, (len(objectives),), np.float64)

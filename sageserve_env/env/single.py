@@ -19,7 +19,9 @@ from sageserve_env.sim.latency import percentiles
 from sageserve_env.sim.state import N_BINS, N_TIERS, TTFT
 from sageserve_env.sim.telemetry import Telemetry
 
-Observation = NDArray[np.float32]
+Observation = Any
+"""A float32 array, or a dict of arrays (``observation="dict"``, ``mask_in_observation=True``)."""
+
 Info = dict[str, Any]
 
 
@@ -39,11 +41,15 @@ class FleetEnv(gym.Env[Observation, Any]):
     Anything outside the space raises :class:`sageserve_env.errors.InputError`.
 
     ## Observation space
-    A flat ``Box`` of float32; ``observation_features`` names each entry, its unit, formula and bounds.
+    A flat ``Box`` of float32; ``observation_features`` names each entry, its unit, formula and bounds. ``observation="dict"``: the
+    same entries as a ``Dict`` of boxes by endpoint, by region and of time; ``observation_groups`` names them. ``forecaster`` adds
+    the next hour's demand, ``mask_in_observation`` the action mask; ``hide_queues``, ``telemetry_delay`` and ``telemetry_noise``
+    make the fleet partly observable.
 
     ## Rewards
     ``reward="money"`` (default): minus the dollars of the interval, in thousands: VM-hours at list price, provisioning and draining
     included, and a price for each avoidable breach of a service level. ``info["reward_terms"]`` holds the terms in their own units.
+    ``reward="vector"``: dollars for VMs, breaches and provisioning apart, in ``reward_space``, for multi-objective learners.
 
     ## Starting state
     The world's initial instances, active, nothing in the system. The episode is drawn from the split with ``np_random``; options:
@@ -83,7 +89,9 @@ class FleetEnv(gym.Env[Observation, Any]):
         self.setup = Setup(config_from(config))
         self.action_space = self.setup.action_space
         self.observation_space = self.setup.observation_space
+        self.reward_space = self.setup.reward_space
         self._engine = Engine(self.setup.settings, 1)
+        self._observer = self.setup.observer(self._engine)
         self._episode: Episode | None = None
         self._dashboard: Dashboard | None = None
         self._seen_ttft: NDArray[np.int64] = np.zeros((N_TIERS, N_BINS), np.int64)
@@ -92,6 +100,11 @@ class FleetEnv(gym.Env[Observation, Any]):
     def observation_features(self) -> list[Feature]:
         """Name, unit, formula and bounds of each entry of the observation."""
         return self.setup.features
+
+    @property
+    def observation_groups(self) -> dict[str, NDArray[Any]]:
+        """The features by the names, and in the shapes, of the arrays of ``observation="dict"``."""
+        return self.setup.layout.groups
 
     @property
     def reward_terms(self) -> dict[str, float]:
@@ -107,9 +120,10 @@ class FleetEnv(gym.Env[Observation, Any]):
         super().reset(seed=seed)
         self._episode = self.setup.sample(self.np_random, options)
         self.setup.begin(self._engine, 0, self._episode)
+        self._observer.begin(0, self._episode)
         if self.render_mode is not None:
             self._restart_dashboard(self._episode)
-        return self._observation(), self._masked({"episode": dict(self._episode.description)})
+        return self._observer.observation(), self._masked({"episode": dict(self._episode.description)})
 
     def step(self, action: Any) -> tuple[Observation, float, bool, bool, Info]:
         """Act, and simulate to the next control instant.
@@ -121,6 +135,7 @@ class FleetEnv(gym.Env[Observation, Any]):
         if self._episode is None or row["step"] >= self.setup.n_steps:
             raise InputError("step(): no episode is under way; call reset() first")
         self._engine.step(self.setup.checked(np.asarray(action)[None], 1))
+        self._observer.update()
         terms = self.reward_terms
         reward = self.setup.reward(self._engine.terms)[0]
         if self.render_mode is not None:
@@ -128,7 +143,7 @@ class FleetEnv(gym.Env[Observation, Any]):
         cost = terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
         info = self._masked({"reward_terms": terms, "cost": cost})
         is_over = bool(self._engine.rows["row"][0]["step"] >= self.setup.n_steps)
-        return self._observation(), float(reward) if np.ndim(reward) == 0 else reward, False, is_over, info
+        return self._observer.observation(), float(reward) if np.ndim(reward) == 0 else reward, False, is_over, info
 
     def action_masks(self) -> NDArray[np.bool_]:
         """For each choice of a ``delta`` action, whether it can be made in full, shape (sum of choices,), as sb3-contrib wants it.
@@ -146,14 +161,15 @@ class FleetEnv(gym.Env[Observation, Any]):
 
     def snapshot(self) -> EnvSnapshot:
         """Everything that decides the future, the state of ``np_random`` included."""
-        return self._engine.snapshot(0), self._episode, self.np_random.bit_generator.state
+        return self._engine.snapshot(0), self._episode, self.np_random.bit_generator.state, self._observer.snapshot(0)
 
     def restore(self, snapshot: EnvSnapshot) -> Observation:
         """Return to a snapshot of an environment with the same arguments; what follows is the same, bit for bit."""
-        row, self._episode, random_state = snapshot
+        row, self._episode, random_state, seen = snapshot
         self._engine.restore(0, row)
+        self._observer.restore(0, seen)
         self.np_random.bit_generator.state = random_state
-        return self._observation()
+        return self._observer.observation()
 
     def render(self) -> Any:
         """The dashboard: an RGB array, a string, or None where a window shows it."""
@@ -168,10 +184,6 @@ class FleetEnv(gym.Env[Observation, Any]):
         self._engine.close()
         if self._dashboard is not None:
             self._dashboard.close()
-
-    def _observation(self) -> Observation:
-        observation = self._engine.rows["observation"][0]
-        return observation[self.setup.seen] if self.setup.hides else observation.copy()
 
     def _masked(self, info: Info) -> Info:
         if self.setup.settings.action_mode == "delta":

@@ -17,7 +17,9 @@ from sageserve_env.env.encode import Feature
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import Episode
 
-Observations = NDArray[np.float32]
+Observations = Any
+"""A float32 array, or a dict of arrays, the environment on the first axis."""
+
 Infos = dict[str, Any]
 
 
@@ -68,7 +70,9 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self.single_observation_space = self.setup.observation_space
         self.action_space = batch_space(self.single_action_space, num_envs)
         self.observation_space = batch_space(self.single_observation_space, num_envs)
+        self.reward_space = None if self.setup.reward_space is None else batch_space(self.setup.reward_space, num_envs)
         self._engine = Engine(self.setup.settings, num_envs, num_threads or os.cpu_count() or 1)
+        self._observer = self.setup.observer(self._engine)
         self._rngs: list[np.random.Generator] = [seeding.np_random()[0] for _ in range(num_envs)]
         self._episodes: list[Episode | None] = [None] * num_envs
 
@@ -76,6 +80,11 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def observation_features(self) -> list[Feature]:
         """Name, unit, formula and bounds of each entry of an observation."""
         return self.setup.features
+
+    @property
+    def observation_groups(self) -> dict[str, NDArray[Any]]:
+        """The features by the names, and in the shapes, of the arrays of one ``observation="dict"``."""
+        return self.setup.layout.groups
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
@@ -113,6 +122,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             raise InputError(f"step(): rows {rows} have no episode under way; reset them with options={{'reset_mask': mask}}")
         active = ~ended
         self._engine.step(self.setup.checked(actions, self.num_envs), active)
+        self._observer.update(active)
         terms = {name: np.where(active, values, 0.0) for name, values in self._engine.terms.items()}
         rewards = np.asarray(self.setup.reward(terms))
         rewards[ended] = 0.0
@@ -136,13 +146,15 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
 
     def snapshot(self, row: int) -> EnvSnapshot:
         """Everything that decides the future of a row, its random numbers included."""
-        return self._engine.snapshot(row), self._episodes[row], self._rngs[row].bit_generator.state
+        random_state = self._rngs[row].bit_generator.state
+        return self._engine.snapshot(row), self._episodes[row], random_state, self._observer.snapshot(row)
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
         """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations."""
-        state, episode, random_state = snapshot
+        state, episode, random_state, seen = snapshot
         for row in range(self.num_envs) if rows is None else rows:
             self._engine.restore(row, state)
+            self._observer.restore(row, seen)
             self._episodes[row] = episode
             self._rngs[row].bit_generator.state = random_state
         return self._observations()
@@ -155,6 +167,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         episode = self.setup.sample(self._rngs[row], options)
         self._episodes[row] = episode
         self.setup.begin(self._engine, row, episode)
+        self._observer.begin(row, episode)
 
     def _ended(self) -> NDArray[np.bool_]:
         return np.asarray(self._engine.rows["row"]["step"] >= self.setup.n_steps)
@@ -173,7 +186,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def _reset_now(self, truncated: NDArray[np.bool_], infos: Infos) -> Infos:
         """Start anew the rows that ended, keeping what they ended with."""
         final: Infos = {
-            "final_obs": self._observations(),
+            "final_obs": self._observer.observations(),
             "_final_obs": truncated,
             "final_info": {**infos, **{f"_{key}": truncated for key in infos if not key.startswith("_")}},
             "_final_info": truncated,
@@ -183,10 +196,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         return self._masked(dict(infos)) | final | self._episode_infos(truncated)
 
     def _observations(self) -> Observations:
-        observations = self._engine.rows["observation"]
-        if self.setup.hides:
-            return observations[:, self.setup.seen]
-        return observations.copy() if self.copy else observations
+        return self._observer.observations(copy=self.copy)
 
     def _step_infos(self, terms: dict[str, NDArray[np.float64]], active: NDArray[np.bool_]) -> Infos:
         marked: dict[str, Any] = dict(terms)

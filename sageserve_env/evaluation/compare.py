@@ -170,8 +170,6 @@ def draw_cost(axis: Any, results: Mapping[str, Result]) -> None:
     axis.barh(names, vms, color="0.65", label="VMs")
     axis.barh(names, breaches, left=vms, color="#D55E00", label="avoidable breaches")
     axis.invert_yaxis()
-    axis.use_sticky_edges = False
-    axis.set_xlim(left=0)
     axis.set_xlabel("thousands of dollars")
     axis.set_yticks(range(len(names)), [name.replace(":", "\n") for name in names])
     axis.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)

@@ -109,3 +109,13 @@ def test_every_assumption_has_its_name():
         else:
             module, _, attribute = name.rpartition(".")
             assert hasattr(import_module(f"sageserve_env.{module}"), attribute), name
+
+
+def test_the_table_of_observations_is_the_environments():
+    """``python docs/make_observation_tables.py`` writes it."""
+    from importlib.util import module_from_spec, spec_from_file_location
+
+    spec = spec_from_file_location("make_observation_tables", ROOT / "docs" / "make_observation_tables.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.table() in (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")

@@ -1,0 +1,77 @@
+"""All experiments in order, and what they leave: ``results.json``, ``report.md``, ``report.html`` and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from baselines.reproduction.causes import cause_of
+from baselines.reproduction.experiments import EXPERIMENTS, EXTRA
+from baselines.reproduction.figures import draw_figures
+from baselines.reproduction.lab import Lab, Setting
+from baselines.reproduction.report import write_report
+from baselines.reproduction.rows import Row
+from sageserve_env.errors import InputError
+
+
+def reproduce(
+    out: str | Path,
+    *,
+    scale: float = 1.0,
+    hours: float = 24.0,
+    experiments: Sequence[str] = (),
+    week: bool = False,
+    quick: bool = False,
+    forecaster: str | None = None,
+    seed: int = 0,
+    note: Callable[[str], None] = print,
+) -> list[dict[str, Any]]:
+    """Run the paper's experiments and write the report.
+
+    Args:
+        out: Folder, made where it does not exist; files of an earlier report are replaced.
+        scale: Factor on all requests.
+        hours: Length of a run, 1 to 24, from the middle of the day.
+        experiments: Names in ``EXPERIMENTS`` and ``EXTRA``; none: all of the first.
+        week: Run the whole week, too.
+        quick: Fewer points in each sweep, and yesterday as the forecast.
+        forecaster: Of the long-term strategies, by name; None: their own.
+        seed: Of workload and policies.
+        note: Told about each run that begins.
+
+    Returns:
+        The rows of ``results.json``.
+
+    Raises:
+        InputError: An argument is out of range, an experiment or policy is not known, or a package is missing.
+    """
+    chosen = chosen_experiments(experiments, week)
+    lab = Lab(Setting(scale, hours, quick, forecaster, seed), note)
+    folder = Path(out)
+    folder.mkdir(parents=True, exist_ok=True)
+    rows = [completed(row, lab.setting) for name in chosen for row in {**EXPERIMENTS, **EXTRA}[name](lab)]
+    figures = draw_figures(lab, chosen, folder)
+    write_report(rows, figures, lab.setting, folder)
+    return [row.plain() for row in rows]
+
+
+def chosen_experiments(names: Sequence[str], week: bool) -> list[str]:
+    """Names of the experiments to run, in the report's order.
+
+    Raises:
+        InputError: A name is not known.
+    """
+    known = [*EXPERIMENTS, *EXTRA]
+    for name in names:
+        if name not in known:
+            raise InputError(f"--rows = '{name}' is not known; choose from {', '.join(known)}")
+    wanted = set(names or EXPERIMENTS) | ({"week"} if week else set())
+    return [name for name in known if name in wanted]
+
+
+def completed(row: Row, setting: Setting) -> Row:
+    """The row with its command, and with the cause of a disagreement."""
+    command = f"sageserve reproduce --rows {row.experiment} {setting.arguments()}".strip()
+    return replace(row, command=command, cause=cause_of(row, setting))
