@@ -88,7 +88,7 @@ def train(
 
 def scores(problem: str, model: MaskablePPO, **config: Any) -> dict[str, Costs]:
     """Costs on the test days, in dollars, of the agent, of random actions, and of the fleet held as it starts."""
-    choices = model.action_space.nvec  # type: ignore[attr-defined]
+    choices = model.action_space.nvec
     n_fleets, max_delta = len(choices), int(choices[0]) // 2
     return {
         "ppo": evaluate(problem, acting(model), max_delta=max_delta, **config),
@@ -141,7 +141,7 @@ def created(envs: SB3VecEnv, seed: int, settings: Settings) -> MaskablePPO:
     )
     with torch.no_grad():
         choices = 2 * settings.max_delta + 1
-        model.policy.action_net.bias[settings.max_delta :: choices] = settings.hold_logit  # type: ignore[operator]
+        model.policy.action_net.bias[settings.max_delta :: choices] = settings.hold_logit
     return model
 
 
