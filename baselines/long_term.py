@@ -12,7 +12,6 @@ from __future__ import annotations
 import logging
 from abc import ABC, abstractmethod
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -21,8 +20,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from baselines.capacity import LEVEL, PLANNED, SATURATED, load_capacity
 from baselines.fleet import equal_fleet, region_capacity
-from baselines.forecast import HOUR_S, WINDOW_S, Arima, ExponentialSmoothing, Forecast, Forecaster, SeasonalNaive, token_rates
+from baselines.forecast import HOUR_S, WINDOW_S, Forecast, Forecaster, token_rates
 from baselines.program import Plan, PlanProblem, solve_plan
+from sageserve_env.forecasters import as_forecaster
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
@@ -32,13 +32,6 @@ from sageserve_env.world.schema import TIERS, World
 
 Bounds = NDArray[np.int32]
 Reals = NDArray[np.float64]
-
-FORECASTERS: dict[str, Callable[[], Forecaster]] = {
-    "arima": Arima,
-    "smoothing": ExponentialSmoothing,
-    "seasonal-naive": SeasonalNaive,
-}
-"""Forecasters by the name that the option ``forecaster`` takes."""
 
 NIW = (TIERS.index("NIW"),)
 EPSILON = 0.8
@@ -228,7 +221,7 @@ class LongTermPolicy(ABC):
     A plan that cannot be met is applied as near as the VMs allow, and logged.
 
     Attributes:
-        forecaster: A name in ``FORECASTERS``, or a forecaster.
+        forecaster: A name of an entry point of the group ``sageserve.forecasters``, or a forecaster.
         initial_instances: Instances of each endpoint at the start, by :meth:`prepare`; the paper: 8. None: the world's.
         admission_order: FCFS, EDF, PF or DPA.
         epsilon: Share of its own load that a region must serve; assumption: 0.8.
@@ -262,7 +255,7 @@ class LongTermPolicy(ABC):
         require_share("epsilon", self.epsilon)
         require_not_negative("niw_share", self.niw_share, "give a share, such as 0.1")
         self._world = one_pool(scenario.world, getattr(self, "name", type(self).__name__))
-        self._forecaster = FORECASTERS[_known(self.forecaster)]() if isinstance(self.forecaster, str) else self.forecaster
+        self._forecaster: Any = as_forecaster(self.forecaster)  # its forecasts have intervals, too
         self._throughput = throughput_of(self._world, self.throughput, self.capacity)
         self._traffic = Traffic(scenario.workload, self._world, self.window_s, int(rng.integers(2**32)))
         self._knobs = Knobs.static(self._world, self.admission_order).validated(self._world)
@@ -306,13 +299,3 @@ def toward(target: Bounds, telemetry: Telemetry, least: Bounds) -> tuple[Bounds,
     """
     now = (telemetry.active + telemetry.provisioning).astype(np.int32)
     return np.minimum(target, np.maximum(now, least)), np.maximum(now, target)
-
-
-def _known(name: str) -> str:
-    """A name of a forecaster.
-
-    Raises:
-        InputError: There is no such.
-    """
-    require(name in FORECASTERS, "forecaster", f"'{name}'", f"is not known; choose one of {', '.join(FORECASTERS)}")
-    return name

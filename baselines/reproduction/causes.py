@@ -41,6 +41,10 @@ UNATTAINABLE = (
     "some of Llama-2-70B's IW-F prompts take over a second to prefill on an idle instance, so no order meets their level; "
     "and the paper's load and length are not known"
 )
+BURSTS = (
+    "by its rule: the bursts come in the first minute of an hour, and lt-ua passes its target in the last twenty only; the half minute "
+    "between lt-ua and lt-u was not separated"
+)
 
 CAUSES: dict[str, str] = {
     "strategies/o365-thursday": VOLUME,
@@ -58,6 +62,7 @@ CAUSES: dict[str, str] = {
     "load/x2/lt-ua/ttft": PLANNED_TTFT,
     "unified/donated": DONATED,
     "mix": NEAR_LEAST,
+    "bursts": BURSTS,
     "admission": UNATTAINABLE,
     "thresholds": FORECAST,
 }
