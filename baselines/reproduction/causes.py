@@ -42,8 +42,8 @@ UNATTAINABLE = (
     "and the paper's load and length are not known"
 )
 BURSTS = (
-    "by its rule: the bursts come in the first minute of an hour, and lt-ua passes its target in the last twenty only; the half minute "
-    "between lt-ua and lt-u was not separated"
+    "by its rule: the bursts come in the first minute of an hour, and lt-ua passes its target in the last twenty only; the half "
+    "minute between lt-ua and lt-u was not separated"
 )
 
 CAUSES: dict[str, str] = {
