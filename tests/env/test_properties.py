@@ -21,6 +21,12 @@ HORIZONS = {
 }
 """Whole episodes where they are fast."""
 
+THIN = {"scale": 0.005}
+"""Options under which whole episodes of the large problems are fast, too."""
+
+EPISODES = [(problem, config, {}) for problem, config in HORIZONS.items()]
+EPISODES += [(problem, {}, THIN) for problem, config in HORIZONS.items() if config]
+
 
 def actions(env: FleetEnv, kind: str) -> Iterator[np.ndarray]:
     """An endless stream of actions: random, least, greatest, or least and greatest in turn."""
@@ -37,10 +43,12 @@ def actions(env: FleetEnv, kind: str) -> Iterator[np.ndarray]:
 
 @pytest.mark.parametrize("kind", ["random", "least", "greatest", "alternating"])
 @pytest.mark.parametrize("mode", ACTION_MODES)
-@pytest.mark.parametrize("problem", IDS)
-def test_any_actions_keep_the_spaces_and_the_books(problem: str, mode: str, kind: str) -> None:
-    env = FleetEnv(problem=problem, action_mode=mode, **HORIZONS[problem])
-    observation, _ = env.reset(seed=3)
+@pytest.mark.parametrize(("problem", "config", "options"), EPISODES)
+def test_any_actions_keep_the_spaces_and_the_books(
+    problem: str, config: dict[str, float], options: dict[str, float], mode: str, kind: str
+) -> None:
+    env = FleetEnv(problem=problem, action_mode=mode, **config)
+    observation, _ = env.reset(seed=3, options=options)
     assert env.observation_space.contains(observation)
     totals = dict.fromkeys(env.reward_terms, 0.0)
     steps = 0
@@ -59,6 +67,7 @@ def test_any_actions_keep_the_spaces_and_the_books(problem: str, mode: str, kind
         if is_over:
             break
     assert steps == env.setup.n_steps
+    assert {problem for problem, *_ in EPISODES} == set(IDS)
     check_totals(env, totals)
 
 
