@@ -21,8 +21,11 @@ from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.sim import Simulator
 
 MINI, DAY = "mini", "day"
-ROWS, STEPS = 16, 250
-"""Environments of a vector, and steps that each of them plays."""
+STEPS = 120
+"""Steps that each environment of a vector plays."""
+
+WIDTHS = 16, 32, 64
+"""Environments of the vectors that are compared with single ones; ``AsyncVectorEnv``, a process each, plays the least."""
 
 
 def seconds(task: Callable[[], Any], runs: int) -> float:
@@ -69,9 +72,9 @@ def python_overhead_us() -> float:
     return seconds(lambda: [idle.step(action) for _ in range(500)], 5) / 500 * 1e6
 
 
-def one_by_one_steps_per_s() -> float:
+def one_by_one_steps_per_s(n: int) -> float:
     """Environment steps per second of single environments that play the rows of the vector environment one after another."""
-    envs = [FleetEnv(problem=MINI) for _ in range(ROWS)]
+    envs = [FleetEnv(problem=MINI) for _ in range(n)]
 
     def play() -> None:
         for row, env in enumerate(envs):
@@ -80,20 +83,20 @@ def one_by_one_steps_per_s() -> float:
             for _ in range(STEPS):
                 env.step(action)
 
-    return ROWS * STEPS / seconds(play, 2)
+    return n * STEPS / seconds(play, 2)
 
 
-def vector_steps_per_s(**options: Any) -> float:
+def vector_steps_per_s(n: int, **options: Any) -> float:
     """Environment steps per second of the native vector environment."""
-    envs = VectorFleetEnv(ROWS, problem=MINI, **options)
+    envs = VectorFleetEnv(n, problem=MINI, **options)
     rate = stepping_rate(envs)
     envs.close()
     return rate
 
 
-def async_steps_per_s() -> float:
+def async_steps_per_s(n: int) -> float:
     """The same of Gymnasium's ``AsyncVectorEnv``: a process for each environment."""
-    envs = gym.make_vec("SageServe/Mini-v0", num_envs=ROWS, vectorization_mode="async")
+    envs = gym.make_vec("SageServe/Mini-v0", num_envs=n, vectorization_mode="async")
     rate = stepping_rate(envs)
     envs.close()
     return rate
@@ -101,14 +104,14 @@ def async_steps_per_s() -> float:
 
 def stepping_rate(envs: gym.vector.VectorEnv[Any, Any, Any]) -> float:
     """Environment steps per second of the first ``STEPS`` steps of the rows of seeds 0 on, resets included."""
-    actions = np.full((ROWS, 3), 2)
+    actions = np.full((envs.num_envs, 3), 2)
 
     def play() -> None:
         envs.reset(seed=0)
         for _ in range(STEPS):
             envs.step(actions)
 
-    return ROWS * STEPS / seconds(play, 2)
+    return envs.num_envs * STEPS / seconds(play, 2)
 
 
 def main() -> None:
@@ -132,12 +135,12 @@ def main() -> None:
     for _ in range(100):
         mini.step(holding(mini))
     result["snapshot_restore_us"] = seconds(lambda: mini.restore(mini.snapshot()), 50) * 1e6
-    result["one_by_one"] = one_by_one_steps_per_s()
-    result["vector_1_thread"] = vector_steps_per_s(num_threads=1)
-    result["vector_all_threads"] = vector_steps_per_s()
-    result["async"] = async_steps_per_s()
-    result["vector_over_one"] = result["vector_all_threads"] / result["one_by_one"]
-    result["vector_over_async"] = result["vector_all_threads"] / result["async"]
+    for n in WIDTHS:
+        one = one_by_one_steps_per_s(n)
+        vector = result[f"vector_{n}"] = vector_steps_per_s(n)
+        result[f"vector_{n}_over_one"] = vector / one
+    result["vector_16_1_thread"] = vector_steps_per_s(WIDTHS[0], num_threads=1)
+    result["vector_16_over_async"] = result["vector_16"] / async_steps_per_s(WIDTHS[0])
     for key, value in result.items():
         print(f"{key:24} {value:,.2f}")
     if arguments.json:

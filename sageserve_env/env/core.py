@@ -36,7 +36,7 @@ from sageserve_env.world.validate import validate
 CHUNK_ROWS = 4096
 FIRST_FLIGHT_SLOTS = 1024
 HOUR_S = 3600.0
-PARTS_PER_THREAD = 4
+PARTS_PER_THREAD = 2
 
 
 @dataclass(frozen=True)
