@@ -19,8 +19,13 @@ def equal_fleet(world: World, instances: int) -> NDArray[np.int32]:
         InputError: The number is negative, or a region has too few VMs on which its models run.
     """
     require_count("instances", instances, least=0)
+    return initial_instances(starting_at(world, instances))
+
+
+def starting_at(world: World, instances: int) -> World:
+    """The world with the same number of instances of each model in every pool at the start."""
     each = {model.name: instances for model in world.models}
-    return initial_instances(replace(world, pools=tuple(replace(pool, instances=each) for pool in world.pools)))
+    return replace(world, pools=tuple(replace(pool, instances=each) for pool in world.pools))
 
 
 def region_capacity(world: World) -> NDArray[np.int32]:

@@ -15,8 +15,8 @@ from baselines.long_term import (
     Reals,
     endpoint_bounds,
     one_pool,
+    own_start,
     plan_fleet,
-    starting_at,
     throughput_of,
 )
 from sageserve_env.errors import InputError
@@ -61,7 +61,7 @@ class OraclePolicy:
 
     def prepare(self, world: World) -> World:
         """The world with the policy's starting fleet."""
-        return starting_at(world, self.initial_instances)
+        return own_start(world, self.initial_instances)
 
     def foresee(self, workload: Workload, seed: int) -> None:
         """Learn what will arrive, before :meth:`reset`."""

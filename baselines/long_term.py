@@ -19,14 +19,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from baselines.capacity import LEVEL, PLANNED, SATURATED, load_capacity
-from baselines.fleet import equal_fleet, region_capacity
-from baselines.forecast import HOUR_S, WINDOW_S, Forecast, Forecaster, token_rates
+from baselines.fleet import equal_fleet, region_capacity, starting_at
+from baselines.forecast import HOUR_S, WINDOW_S, Forecast, Forecaster
 from baselines.program import Plan, PlanProblem, solve_plan
 from sageserve_env.forecasters import as_forecaster
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
+from sageserve_env.workload.rates import past_rates
 from sageserve_env.world.checks import require, require_count, require_not_negative, require_share
 from sageserve_env.world.schema import TIERS, World
 
@@ -76,7 +77,9 @@ class Traffic:
     def __init__(self, workload: Workload, world: World, window_s: float, seed: int) -> None:
         self.window_s = window_s
         self._shape = len(world.regions), len(world.models)
-        self._past, self._past_niw = past_rates(workload, world, window_s, seed)
+        self._past = past_rates(workload, world, seed, window_s)
+        niw = past_rates(workload, world, seed, window_s, NIW)[:, :, -round(HOUR_S / window_s) :]
+        self._past_niw = niw.mean(axis=2) if niw.shape[2] else np.zeros(self._shape)
         self._times = [0.0]
         self._totals = [np.zeros((2, *self._shape))]  # interactive and NIW, so far
 
@@ -113,33 +116,6 @@ class Traffic:
         totals = np.array(self._totals[first:]).reshape(len(self._times) - first, -1)
         columns = [np.interp(times, self._times[first:], column) for column in totals.T]
         return np.stack(columns, axis=1).reshape(len(times), 2, *self._shape)
-
-
-def past_rates(workload: Workload, world: World, window_s: float, seed: int) -> tuple[Reals, Reals]:
-    """What came before a workload, as far back as its ``past``, and the past's own past, go.
-
-    Args:
-        workload: The workload; its own requests are not looked at.
-        world: Its regions and models give the shapes.
-        window_s: Length of a window in seconds; windows end at time 0.
-        seed: Seed of the streams.
-
-    Returns:
-        Interactive tokens/s, oldest first, shape (R, M, n), and NIW tokens/s in the last hour, shape (R, M); no windows and zeros
-        where there is no past.
-    """
-    shape = len(world.regions), len(world.models)
-    interactive, niw = [np.zeros((*shape, 0))], np.zeros((*shape, 0))
-    past = getattr(workload, "past", None)
-    while past is not None:
-        spare_s = past.duration_s % window_s
-        part = past.slice(spare_s, past.duration_s - spare_s) if 0 < spare_s < past.duration_s else past
-        if part.duration_s >= window_s:
-            interactive.insert(0, token_rates(part, world, seed, window_s))
-            if niw.shape[2] == 0:
-                niw = token_rates(part, world, seed, window_s, NIW)[:, :, -max(1, round(HOUR_S / window_s)) :]
-        past = getattr(past, "past", None) if spare_s == 0 else None
-    return np.concatenate(interactive, axis=2), niw.mean(axis=2) if niw.shape[2] else np.zeros(shape)
 
 
 def plan_fleet(world: World, throughput: ArrayLike, instances: NDArray[np.int64], demand: Reals, epsilon: float = EPSILON) -> Plan:
@@ -203,13 +179,12 @@ def one_pool(world: World, policy: str) -> World:
     return world
 
 
-def starting_at(world: World, instances: int | None) -> World:
-    """The world with another number of instances of each model at the start; None leaves it alone."""
+def own_start(world: World, instances: int | None) -> World:
+    """The world with a policy's starting fleet; None leaves it alone."""
     if instances is None:
         return world
     require_count("initial_instances", instances, least=0)
-    each = {model.name: instances for model in world.models}
-    return replace(world, pools=tuple(replace(pool, instances=each) for pool in world.pools))
+    return starting_at(world, instances)
 
 
 @dataclass
@@ -244,7 +219,7 @@ class LongTermPolicy(ABC):
 
     def prepare(self, world: World) -> World:
         """The world with the policy's starting fleet."""
-        return starting_at(world, self.initial_instances)
+        return own_start(world, self.initial_instances)
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
         """Begin an episode: read the past, no plan yet.

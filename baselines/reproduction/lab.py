@@ -12,14 +12,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines import capacity
+from baselines.fleet import starting_at
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.forecasters import load_forecaster
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
 from sageserve_env.workload import Composable, load_workload
-from sageserve_env.world import World, load_world
+from sageserve_env.world import load_world
 from sageserve_env.world.checks import require_count, require_positive
 
 HOUR_S, DAY_H, MONTH_H = 3600.0, 24.0, 720.0
@@ -38,7 +40,7 @@ SATURATION, LEVEL = "saturation", "level"
 """Two readings of the program's theta, the input tokens/s that an instance sustains: so that its queue does not grow, or so that
 95 % of IW-F meet their level. The paper does not say; its own TTFT P90 of 14 s and more is of a fleet planned for the first."""
 
-SEARCHES = {SATURATION: capacity.SATURATED, LEVEL: capacity.Search()}
+SEARCHES = {SATURATION: capacity.SATURATED, LEVEL: capacity.LEVEL}
 
 SHARES = np.linspace(0.0, 1.0, 1001)
 """Shares at which a run keeps quantiles of the time to first token."""
@@ -60,7 +62,7 @@ class Setting:
         seed: Of workload and policies.
 
     Raises:
-        InputError: A number is out of range.
+        InputError: A number is out of range, or there is no such forecaster.
     """
 
     scale: float = 1.0
@@ -75,6 +77,8 @@ class Setting:
         if not 1 <= self.hours <= DAY_H:
             raise InputError(f"--hours = {self.hours:g} is out of range; give 1 to 24")
         require_count("--seed", self.seed, least=0)
+        if self.forecaster is not None:
+            load_forecaster(self.forecaster)
 
     @property
     def is_full(self) -> bool:
@@ -196,7 +200,7 @@ class Lab:
             chosen = load_world(world)
             if is_planned:
                 options["throughput"] = capacity.load_capacity(chosen, SEARCHES[theta])
-            chosen = chosen if instances is None else with_instances(chosen, instances)
+            chosen = chosen if instances is None else starting_at(chosen, instances)
             scenario, player = Scenario(workload, chosen, self.workload(workload, load, change)), load_policy(policy, **options)
             made = run_episode(scenario, player, seed=self.setting.seed, resolution_s=resolution_s, log_requests=log_requests)
             self._runs[key] = summarised(made)
@@ -225,12 +229,6 @@ CHANGES: dict[str, Change] = {
     "burst": lambda workload: workload.burst(8),
 }
 """What may be done to a workload, by name."""
-
-
-def with_instances(world: World, instances: int) -> World:
-    """The world with so many instances of every model that a pool starts with."""
-    pools = tuple(replace(pool, instances=dict.fromkeys(pool.instances, instances)) for pool in world.pools)
-    return replace(world, pools=pools)
 
 
 def summarised(result: Result) -> Run:

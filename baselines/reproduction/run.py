@@ -50,7 +50,10 @@ def reproduce(
     chosen = chosen_experiments(experiments, week)
     lab = Lab(Setting(scale, hours, quick, forecaster, seed), note)
     folder = Path(out)
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InputError(f"--out = '{out}' cannot be made ({error.strerror}); choose another folder") from None
     rows = [completed(row, lab.setting) for name in chosen for row in {**EXPERIMENTS, **EXTRA}[name](lab)]
     figures = draw_figures(lab, chosen, folder)
     write_report(rows, figures, lab.setting, folder)

@@ -13,7 +13,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Episode
 from sageserve_env.sim.state import N_TIERS
-from sageserve_env.workload.rates import INTERACTIVE, WINDOW_S, past_rates
+from sageserve_env.workload.rates import INTERACTIVE, PAST_SEED, WINDOW_S, past_rates
 from sageserve_env.world.schema import World
 
 HOUR_S = 3600.0
@@ -77,7 +77,7 @@ class Demand:
 
     def begin(self, row: int, episode: Episode) -> None:
         """Play what came before an episode."""
-        rates = past_rates(episode.workload, self._world, episode.workload_seed, self._window_s)
+        rates = past_rates(episode.workload, self._world, episode.workload_seed ^ PAST_SEED, self._window_s)
         self._past[row] = rates.reshape(self._scale.size, -1)
         self._counts[row] = 0
 

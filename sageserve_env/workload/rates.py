@@ -20,7 +20,7 @@ INTERACTIVE = (0, 1)
 """Codes of the tiers whose traffic the paper forecasts: IW-F and IW-N."""
 
 PAST_SEED = 0x70617374
-"""Combined with an episode's seed, so that its past is drawn with random numbers of its own."""
+"""Combined with an episode's seed, it gives the seed of the episode's past."""
 
 
 def token_rates(
@@ -60,7 +60,7 @@ def past_rates(
     Args:
         workload: The workload whose past is played.
         world: Its regions and models give the first two axes.
-        seed: Seed of the workload; its past is drawn with another.
+        seed: Seed of the past: another than the workload's, lest it foretell.
         window_s: Length of a window in seconds.
         tiers: Codes of the tiers to count.
 
@@ -78,7 +78,7 @@ def past_rates(
     start_s = windows * window_s
     for age, part in enumerate(parts):
         start_s -= part.duration_s
-        add_tokens(tokens, part, world, seed ^ (PAST_SEED + age), window_s, tiers, start_s)
+        add_tokens(tokens, part, world, seed ^ age, window_s, tiers, start_s)
     return tokens / window_s
 
 

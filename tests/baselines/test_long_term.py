@@ -7,7 +7,7 @@ import pytest
 
 from baselines.forecast import Forecast
 from baselines.hindsight import OraclePolicy
-from baselines.long_term import CAPACITIES, Traffic, past_rates
+from baselines.long_term import CAPACITIES, Traffic
 from baselines.lt_i import LtI
 from baselines.lt_u import LtU
 from baselines.lt_ua import LtUa
@@ -15,6 +15,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.rates import past_rates
 from sageserve_env.world import published, siloed
 from sageserve_env.world.schema import LeadTimes
 from tests.sim.helpers import ArrayStream, requests, toy_world
@@ -206,9 +207,9 @@ def test_the_past_has_a_past_and_its_windows_end_at_time_zero():
     world, week = published(), O365Week(duration_s=18_000.0, scale=0.01)
     first, second = week.slice(0.0, 7200.0), week.slice(7200.0, 3600.0)
     workload = Rows(requests(), 900.0, second.after(first))
-    assert past_rates(workload, world, 900.0, 1)[0].shape == (3, 4, 12)
+    assert past_rates(workload, world, 1, 900.0).shape == (3, 4, 12)
     odd = Rows(requests(), 900.0, week.slice(0.0, 4000.0))
-    assert past_rates(odd, world, 900.0, 1)[0].shape == (3, 4, 4)
+    assert past_rates(odd, world, 1, 900.0).shape == (3, 4, 4)
 
 
 def test_two_runs_are_identical():

@@ -141,3 +141,14 @@ def test_the_command_finds_it(capsys, monkeypatch, tmp_path):
     monkeypatch.undo()
     with pytest.raises(InputError, match="reproduction = 'nobody' is not installed"):
         command.load_reproduction("nobody")
+
+
+def test_what_cannot_work_is_refused_before_any_run(tmp_path):
+    def note(text):
+        raise AssertionError(f"began {text}")
+
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match=r"--out = '.*file' cannot be made \(File exists\)"):
+        reproduce(tmp_path / "file", quick=True, note=note)
+    with pytest.raises(InputError, match="forecaster = 'arma' is not known"):
+        reproduce(tmp_path / "out", forecaster="arma", note=note)
