@@ -32,8 +32,7 @@ def evaluate(problem: str, act: Act, **config: Any) -> Costs:
     Returns:
         Dollars: ``vm_usd``, ``breach_usd``, and their sum ``total_usd``.
     """
-    test = load_problem(problem).split("test")
-    episodes = [{"day": window.name, "variant": v} for window in test.windows for v in range(len(test.variants))]
+    episodes = load_problem(problem).split("test").held_out()
     envs = VectorFleetEnv(len(episodes), problem=problem, split="test", autoreset_mode=AutoresetMode.DISABLED, **config)
     observations = begin(envs, episodes)
     costs, ended = {"vm_usd": 0.0, "breach_usd": 0.0}, False

@@ -10,32 +10,21 @@ import sys
 
 import numpy as np
 
-from baselines.program import PlanProblem, solve_plan
+from baselines.program import solve_plan
+from baselines.reproduction.experiments import fleet_problem
 
 PAPER_S = {(4, 3, 1): 1.4, (20, 20, 5): 33.0}
 TARGET_S = {(4, 3, 1): 0.2, (20, 20, 5): 10.0}
 
 
-def random_problem(models: int, regions: int, types: int, seed: int, load: float = 1.0) -> PlanProblem:
-    """A fleet, and a demand of four windows of about ``load`` times what it serves."""
-    rng = np.random.default_rng(seed)
-    throughput = rng.uniform(1_500, 9_000, (models, 1)) * np.linspace(0.4, 1.0, types)[::-1]
-    price = 98.32 * np.linspace(0.33, 1.0, types)[::-1]
-    instances = rng.integers(1, 1 + 24 // types, (models, regions, types))
-    served = np.einsum("ijk,ik->ij", instances, throughput)
-    demand = load * served[:, :, None] * rng.uniform(0.5, 1.2, (models, regions, 1)) * rng.uniform(0.7, 1.0, (models, regions, 4))
-    capacity = np.ceil(1.25 * instances.sum(axis=0))
-    return PlanProblem(instances, demand, throughput, price, np.outer(np.ones(models), price / 6), capacity)
-
-
 def main() -> None:
     """Print one line for each size, load and solver."""
     problems = int(sys.argv[1]) if len(sys.argv) > 1 else 5
-    solve_plan(random_problem(2, 2, 1, 0))
+    solve_plan(fleet_problem(2, 2, 1, 0))
     for size, paper_s in PAPER_S.items():
         for load in (1.0, 2.0):
             for solver in ("highs", "cbc") if size == (4, 3, 1) else ("highs",):
-                plans = [solve_plan(random_problem(*size, seed, load), solver=solver) for seed in range(problems)]
+                plans = [solve_plan(fleet_problem(*size, seed, load), solver=solver) for seed in range(problems)]
                 seconds = [plan.solve_s for plan in plans]
                 proven, met = (sum(test) for test in zip(*((p.status == "optimal", p.feasible) for p in plans), strict=True))
                 gap = max((plan.gap for plan in plans if plan.gap is not None), default=float("nan"))

@@ -46,14 +46,6 @@ def play(env: gym.Env[Any, Any], act: Act, options: dict[str, Any]) -> dict[str,
     return sums
 
 
-def held_out(problem: str) -> Iterator[dict[str, Any]]:
-    """Options of every day and variant of the test split."""
-    split = load_problem(problem).split("test")
-    for window in split.windows:
-        for variant in range(len(split.variants)):
-            yield {"day": window.name, "variant": variant}
-
-
 def policies(problem: str) -> Iterator[tuple[str, str, Callable[[gym.Env[Any, Any]], Act], dict[str, Any]]]:
     """Name, action mode, what makes the policy of an environment, and further options of reset."""
     yield "random", "delta", random_policy, {}
@@ -97,7 +89,7 @@ def table(problem: str) -> str:
     for name, mode, make, more in policies(problem):
         env = gym.make(IDS[problem], split="test", action_mode=mode)
         act = make(env)
-        runs = [play(env, act, {**options, **more}) for options in held_out(problem)]
+        runs = [play(env, act, {**options, **more}) for options in load_problem(problem).split("test").held_out()]
         env.close()
         mean = {term: float(np.mean([run[term] for run in runs])) for term in TERMS}
         share = sum(mean[term] for term in TERMS if term.startswith("breaches_")) / mean["arrived"]

@@ -8,24 +8,20 @@ from functools import lru_cache
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from baselines.forecast.base import (
     CONSTANT,
     DAY_S,
     HOUR_S,
-    LEVEL,
-    Forecast,
     One,
     Reals,
-    checked_level,
-    forecast_each,
     from_log,
     last_hour,
     statsmodels,
     to_log,
     windows_in,
 )
+from baselines.forecast.fitted import FittedForecaster
 from baselines.forecast.profile import profiles
 
 Order = tuple[int, int, int]
@@ -33,39 +29,21 @@ Order = tuple[int, int, int]
 ORDERS: tuple[Order, ...] = ((0, 1, 1), (0, 1, 2), (1, 1, 1))
 """Orders (p, d, q) to choose from; the first is used until there is a day to choose on."""
 
-LEAST_WINDOWS = 16
-"""Least windows to estimate from; with fewer, the last hour's mean goes on."""
-
 
 @dataclass(frozen=True)
-class Arima:
+class Arima(FittedForecaster):
     """ARIMA by statsmodels on the logarithm of the traffic, regressed on its smoothed shape one day and one week before.
 
     The order of each series is chosen by AICc on the whole days of history (once a day, on the past alone); coefficients are
     estimated anew for each forecast, by maximum likelihood. Yesterday's shape is a regressor from 1 1/4 days of history on, last
     week's from 8; under 16 windows the last hour's mean goes on.
 
-    Attributes:
-        level: Probability of the interval.
-        fit_windows: Most windows to estimate from: bounds the time on fine windows.
+    Options: see :class:`baselines.forecast.fitted.FittedForecaster`.
     """
 
     name: ClassVar[str] = "ARIMA"
 
-    level: float = LEVEL
-    fit_windows: int = 384
-
-    def __post_init__(self) -> None:
-        """Check."""
-        checked_level(self.level)
-
-    def forecast(self, history: ArrayLike, window_s: float) -> Forecast:
-        """See :class:`baselines.forecast.base.Forecaster`."""
-        return forecast_each(history, window_s, self.level, self._one)
-
-    def _one(self, series: Reals, window_s: float) -> One:
-        if series.size < LEAST_WINDOWS:
-            return last_hour(series, window_s, self.level)
+    def _fitted(self, series: Reals, window_s: float) -> One:
         log, steps = to_log(series), windows_in(HOUR_S, window_s)
         if np.ptp(log[-self.fit_windows :]) < 1e-9:
             middle = np.full(steps, series[-1])

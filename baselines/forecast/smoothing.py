@@ -7,57 +7,35 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from baselines.forecast.base import (
     CONSTANT,
     HOUR_S,
-    LEVEL,
-    Forecast,
     One,
     Reals,
-    checked_level,
-    forecast_each,
     from_log,
     last_hour,
     statsmodels,
     to_log,
     windows_in,
 )
+from baselines.forecast.fitted import FittedForecaster
 from baselines.forecast.profile import profiles
-
-LEAST_WINDOWS = 16
-"""Least windows to estimate from; with fewer, the last hour's mean goes on."""
 
 
 @dataclass(frozen=True)
-class ExponentialSmoothing:
+class ExponentialSmoothing(FittedForecaster):
     """ETS(A,N,N) by statsmodels, on the logarithm of the traffic less its smoothed shape one day (or one week) before.
 
     Smoothing factor and level are estimated anew for each forecast. Which shape is taken off depends on the history: last week's
     from 8 days on, else yesterday's from 1 1/4 days on, else none; under 16 windows the last hour's mean goes on.
 
-    Attributes:
-        level: Probability of the interval.
-        fit_windows: Most windows to estimate from: bounds the time on fine windows.
+    Options: see :class:`baselines.forecast.fitted.FittedForecaster`.
     """
 
     name: ClassVar[str] = "exponential smoothing"
 
-    level: float = LEVEL
-    fit_windows: int = 384
-
-    def __post_init__(self) -> None:
-        """Check."""
-        checked_level(self.level)
-
-    def forecast(self, history: ArrayLike, window_s: float) -> Forecast:
-        """See :class:`baselines.forecast.base.Forecaster`."""
-        return forecast_each(history, window_s, self.level, self._one)
-
-    def _one(self, series: Reals, window_s: float) -> One:
-        if series.size < LEAST_WINDOWS:
-            return last_hour(series, window_s, self.level)
+    def _fitted(self, series: Reals, window_s: float) -> One:
         log, steps = to_log(series), windows_in(HOUR_S, window_s)
         past, future, rule = np.zeros(log.size), np.zeros(steps), "ETS"
         for profile in profiles(log, window_s):

@@ -25,7 +25,7 @@ REACTIVE_TTFT = (
 )
 PLANNED_TTFT = (
     "theta: a fleet planned at saturation has TTFT in proportion to how near it comes, so a little of theta moves it much (rows of "
-    "theta: the other reading gives 1.2 s); and the authors' long-term runs do not route between regions"
+    "theta: the other reading gives 1.1 and 1.2 s); and the authors' long-term runs do not route between regions"
 )
 FEWER_HOURS = "theta at saturation gives the least fleet that serves the traffic; a lower theta gives more hours and shorter TTFT"
 NEAR_LEAST = "volume: the saving is bounded by the least fleet of 2 a region, and this is nearly all of it (rows bound of load)"

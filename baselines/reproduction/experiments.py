@@ -296,14 +296,14 @@ def solver(lab: Lab) -> Rows:
         yield Row(f"solver/{models}x{regions}x{types}", claim, "s", paper_s, median_s, "limit")
 
 
-def fleet_problem(models: int, regions: int, types: int, seed: int) -> PlanProblem:
-    """Random instances that nearly meet the demand of four windows, and VMs for a quarter more."""
+def fleet_problem(models: int, regions: int, types: int, seed: int, load: float = 1.0) -> PlanProblem:
+    """A random fleet, demand of four windows of about ``load`` times what it serves, and VMs for a quarter more instances."""
     rng = np.random.default_rng(seed)
     throughput = rng.uniform(1_500, 9_000, (models, 1)) * np.linspace(0.4, 1.0, types)[::-1]
     price = 98.32 * np.linspace(0.33, 1.0, types)[::-1]
     instances = rng.integers(1, 1 + 24 // types, (models, regions, types))
     served = np.einsum("ijk,ik->ij", instances, throughput)
-    demand = served[:, :, None] * rng.uniform(0.5, 1.2, (models, regions, 1)) * rng.uniform(0.7, 1.0, (models, regions, 4))
+    demand = load * served[:, :, None] * rng.uniform(0.5, 1.2, (models, regions, 1)) * rng.uniform(0.7, 1.0, (models, regions, 4))
     capacity = np.ceil(1.25 * instances.sum(axis=0))
     return PlanProblem(instances, demand, throughput, price, np.outer(np.ones(models), price / 6), capacity)
 

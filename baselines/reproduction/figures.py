@@ -189,6 +189,7 @@ def draw_thresholds(picture: Any, lab: Lab) -> None:
     for place, (axis, label) in enumerate(zip(axes, ("instance-hours", "interactive TTFT P90, s"), strict=True)):
         axis.plot(factors, ours[place], "o-", color=STRATEGY_COLOURS["lt-ua"], label="ours")
         axis.plot([*PAPER_SWEEP], [pair[place] for pair in PAPER_SWEEP.values()], "s", color="0.4", label="paper", ls="none")
+        axis.margins(y=0.1)  # the paper's marks may be the highest
         axis.set(xlabel="LT-UA threshold (out_factor)", ylabel=label, ylim=(0, None))
         finish(axis)
 

@@ -9,7 +9,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sageserve_env.cli.options import DaysOption, HoursOption, ScaleOption, SeedOption, StartOption, WorldOption
+from sageserve_env.cli.options import (
+    ControlIntervalOption,
+    DaysOption,
+    ForceOption,
+    HoursOption,
+    QuietOption,
+    ScaleOption,
+    SeedOption,
+    StartOption,
+    WorldOption,
+)
 
 if TYPE_CHECKING:
     from sageserve_env.evaluation.policy import Policy
@@ -31,12 +41,12 @@ def compare(
     days: DaysOption = None,
     scale: ScaleOption = None,
     seed: SeedOption = 0,
-    control_interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two decisions.")] = 300.0,
+    control_interval: ControlIntervalOption = 300.0,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write compare.csv, compare.png and every run here.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write even where DIR holds other things; those stay.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")] = False,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run several policies on the same requests, and show what each cost and how well it served.
 

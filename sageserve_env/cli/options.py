@@ -21,6 +21,9 @@ ScaleOption = Annotated[float | None, typer.Option("--scale", metavar="F", help=
 StartOption = Annotated[float | None, typer.Option("--start", metavar="H", help="Begin H hours into the workload.")]
 HoursOption = Annotated[float | None, typer.Option("--hours", metavar="H", help="Take H hours of the workload.")]
 DaysOption = Annotated[float | None, typer.Option("--days", metavar="D", help="Take D days of the workload.")]
+ControlIntervalOption = Annotated[float, typer.Option("--control-interval", metavar="S", help="Seconds between two decisions.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Write even where DIR holds other things; those stay.")]
+QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")]
 FigureOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture file: .png, .svg or .pdf.")]
 
 

@@ -8,6 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
+from sageserve_env.cli.options import QuietOption
+
 GROUP = "sageserve.reproductions"
 """Entry points of this group are reproductions: functions ``(out, **options)`` that write a report and return its rows."""
 
@@ -29,7 +31,7 @@ def reproduce(
         str | None, typer.Option(metavar="NAME", help="Forecaster of the long-term strategies; their own if left out.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of workloads and policies.")] = 0,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Run the SageServe paper's experiments and set our figures beside the paper's.
 

@@ -7,7 +7,17 @@ from typing import Annotated, Any
 
 import typer
 
-from sageserve_env.cli.options import DaysOption, HoursOption, ScaleOption, SeedOption, StartOption, WorldOption
+from sageserve_env.cli.options import (
+    ControlIntervalOption,
+    DaysOption,
+    ForceOption,
+    HoursOption,
+    QuietOption,
+    ScaleOption,
+    SeedOption,
+    StartOption,
+    WorldOption,
+)
 
 DEFAULT_WORKLOAD = "o365-day"
 
@@ -35,14 +45,14 @@ def simulate(
     days: DaysOption = None,
     scale: ScaleOption = None,
     seed: SeedOption = 0,
-    control_interval: Annotated[float, typer.Option(metavar="S", help="Seconds between two decisions.")] = 300.0,
+    control_interval: ControlIntervalOption = 300.0,
     resolution: Annotated[float, typer.Option(metavar="S", help="Seconds between two points of the time series.")] = 300.0,
     log_requests: Annotated[bool, typer.Option("--log-requests", help="Keep a row for each request (requests.parquet).")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write tables, time series and figures here.")
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Write even where DIR holds other things; those stay.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")] = False,
+    force: ForceOption = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Simulate a workload on a fleet and show what came of it.
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from sageserve_env.cli.options import QuietOption
+
 ALGORITHMS = ("ppo",)
 
 
@@ -19,7 +21,7 @@ def train(
         "runs/ppo"
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoint in DIR.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")] = False,
+    quiet: QuietOption = False,
 ) -> None:
     """Train an agent on the train split, then play the test split beside a random policy and the starting fleet.
 

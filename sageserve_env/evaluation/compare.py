@@ -109,7 +109,7 @@ def comparison_table(results: Mapping[str, Result]) -> Table:
     table = new_table("Policies on the same traffic", [heading for heading, _, _ in COLUMNS.values()])
     table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
     table.caption = (
-        "inst.-hours: active; spot: VM-hours donated; breaches that some fleet could have avoided, at the environment's prices;\n"
+        "inst.-hours: active; spot: VM-hours donated; breaches that some fleet could have avoided, at the environment's prices; "
         "IW-F and NIW met: of the attainable; TTFT: the slower of IW-F and IW-N; used: mean memory utilization"
     )
     for name, result in results.items():

@@ -88,6 +88,10 @@ class Split:
     randomisation: Randomisation | None = None
     variants: tuple[Perturbation, ...] = ()
 
+    def held_out(self) -> list[dict[str, str | int]]:
+        """Options of every episode of a split with fixed perturbations: each day under each of them."""
+        return [{"day": window.name, "variant": k} for window in self.windows for k in range(len(self.variants))]
+
     def draw(self, rng: np.random.Generator, models: tuple[str, ...]) -> Choice:
         """Draw an episode's choices; always the same number of draws."""
         window = self.windows[int(rng.integers(len(self.windows)))]
