@@ -2,4 +2,4 @@
 
 from importlib.util import find_spec
 
-collect_ignore = [] if find_spec("stable_baselines3") else ["sageserve_env/env/sb3.py"]
+collect_ignore = [] if find_spec("stable_baselines3") else ["sageserve_env/adapters/sb3.py"]

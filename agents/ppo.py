@@ -19,8 +19,8 @@ from stable_baselines3.common.utils import set_random_seed
 
 from agents.held_out import Act, Costs, at_random, evaluate, hold
 from agents.settings import Settings
+from sageserve_env.adapters.sb3 import SB3VecEnv
 from sageserve_env.env.config import MAX_DELTA, require_count
-from sageserve_env.env.sb3 import SB3VecEnv
 from sageserve_env.errors import InputError
 
 __all__ = ["LOG", "MODEL", "RESULTS", "Settings", "acting", "evaluate", "read_model", "scores", "train"]

@@ -32,9 +32,9 @@ from sageserve_env.sim import Simulator
 from sageserve_env.sim.metrics import ServiceRow
 from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.intensity import Intensity, Series
-from sageserve_env.workload.o365 import IW_FAST_SHARE
-from sageserve_env.workload.o365_data import MODELS, prompt_table, size_tables, week
 from sageserve_env.workload.sizes import table_mean
+from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
+from sageserve_env.workload.sources.o365_data import MODELS, prompt_table, size_tables, week
 from sageserve_env.world import PRESETS, Model, Pool, Region, VMType, World, load_world
 from sageserve_env.world.checks import require, require_count, require_positive
 

@@ -28,7 +28,7 @@ def cache_folder(room: str) -> Path:
     """
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode() + Path(__file__).read_bytes())
     for needed in NEEDS[room]:
-        for source in sorted((PACKAGE / needed).glob("*.py")):
+        for source in sorted((PACKAGE / needed).rglob("*.py")):
             digest.update(source.read_bytes())
     root = os.environ.get("NUMBA_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sageserve_env"
     return Path(root) / f"{room}-{digest.hexdigest()[:16]}"

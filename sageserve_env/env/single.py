@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sageserve_env.env.config import EnvSnapshot, Setup, config_from
 from sageserve_env.env.core import Engine
 from sageserve_env.env.encode import Feature
-from sageserve_env.env.rendering import Dashboard
+from sageserve_env.env.rendering.dashboard import Dashboard
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import Episode

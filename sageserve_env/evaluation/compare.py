@@ -59,7 +59,7 @@ def compare(
 
     Example:
         >>> from baselines import ReactivePolicy, StaticPolicy
-        >>> from sageserve_env.workload.o365 import O365Week
+        >>> from sageserve_env.workload.sources.o365 import O365Week
         >>> from sageserve_env.world import load_world
         >>> scenario = Scenario("minute", load_world("published"), O365Week(duration_s=60.0))
         >>> results = compare(scenario, {"held": StaticPolicy(), "reactive": ReactivePolicy()})

@@ -48,7 +48,7 @@ def run_episode(
 
     Example:
         >>> from baselines import StaticPolicy
-        >>> from sageserve_env.workload.o365 import O365Week
+        >>> from sageserve_env.workload.sources.o365 import O365Week
         >>> from sageserve_env.world import load_world
         >>> scenario = Scenario("minute", load_world("published"), O365Week(duration_s=60.0))
         >>> run_episode(scenario, StaticPolicy()).metrics.fleet_total.active_h

@@ -8,8 +8,8 @@ import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.compose import Composable
-from sageserve_env.workload.weightings import BEFORE
+from sageserve_env.workload.transforms.compose import Composable
+from sageserve_env.workload.transforms.weightings import BEFORE
 from sageserve_env.world.schema import TIERS
 
 Factors = tuple[tuple[str, float], ...]

@@ -25,7 +25,7 @@ class Scenario:
         InputError: A value is out of range, or the world is not valid.
 
     Example:
-        >>> from sageserve_env.workload.o365 import O365Week
+        >>> from sageserve_env.workload.sources.o365 import O365Week
         >>> from sageserve_env.world import load_world
         >>> Scenario("monday", load_world("published"), O365Week(duration_s=86_400.0)).horizon_s
         86400.0

@@ -10,13 +10,13 @@ import numpy as np
 
 from sageserve_env.scenarios.perturbation import Perturbation, Shares
 from sageserve_env.workload.catalog import AZURE_2023_WEEK_START_S, load_workload
-from sageserve_env.workload.compose import Composable, Transformed
 from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.intensity import Intensity
 from sageserve_env.workload.mapping import Mapping
-from sageserve_env.workload.o365 import O365Week
-from sageserve_env.workload.operations import Slice
 from sageserve_env.workload.request import Workload
+from sageserve_env.workload.sources.o365 import O365Week
+from sageserve_env.workload.transforms.compose import Composable, Transformed
+from sageserve_env.workload.transforms.operations import Slice
 from sageserve_env.world.schema import TIERS
 
 DAY_S = 86_400.0

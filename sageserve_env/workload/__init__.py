@@ -5,21 +5,21 @@ Take a workload from :func:`load_workload` by name or path, or build one (:class
 ``burst``, ``tier_mix``, ``model_mix``, ``noise``), and play it with ``stream(world, seed)``.
 """
 
-from sageserve_env.workload.azure2024 import azure2024
 from sageserve_env.workload.catalog import CATALOG, load_workload
-from sageserve_env.workload.compose import Composable, Transformed
 from sageserve_env.workload.describe import Description, describe
 from sageserve_env.workload.figures import plot_rates
 from sageserve_env.workload.generated import GeneratedStream, IntensityWorkload, Tables
 from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.mapping import Mapping
-from sageserve_env.workload.o365 import SCALE_2025, O365Week
-from sageserve_env.workload.o365_june import o365_june
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Stream, Workload, preference_orders
-from sageserve_env.workload.servegen import servegen
 from sageserve_env.workload.sizes import size_table
-from sageserve_env.workload.trace import Trace
-from sageserve_env.workload.writer import write_trace
+from sageserve_env.workload.sources.azure2024 import azure2024
+from sageserve_env.workload.sources.o365 import SCALE_2025, O365Week
+from sageserve_env.workload.sources.o365_june import o365_june
+from sageserve_env.workload.sources.servegen import servegen
+from sageserve_env.workload.traces.trace import Trace
+from sageserve_env.workload.traces.writer import write_trace
+from sageserve_env.workload.transforms.compose import Composable, Transformed
 
 __all__ = [
     "CATALOG",

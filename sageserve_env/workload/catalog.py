@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload.azure2024 import azure2024
-from sageserve_env.workload.compose import Composable
-from sageserve_env.workload.data_files import DATA
-from sageserve_env.workload.o365 import SCALE_2025, O365Week
-from sageserve_env.workload.o365_june import o365_june
-from sageserve_env.workload.servegen import servegen
-from sageserve_env.workload.trace import Trace
+from sageserve_env.workload.sources.azure2024 import azure2024
+from sageserve_env.workload.sources.data_files import DATA
+from sageserve_env.workload.sources.o365 import SCALE_2025, O365Week
+from sageserve_env.workload.sources.o365_june import o365_june
+from sageserve_env.workload.sources.servegen import servegen
+from sageserve_env.workload.traces.trace import Trace
+from sageserve_env.workload.transforms.compose import Composable
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 

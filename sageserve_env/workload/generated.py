@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from sageserve_env.errors import InputError
 from sageserve_env.workload import kernel
 from sageserve_env.workload.checks import check_chunk_rows, check_seed, index_of
-from sageserve_env.workload.compose import Composable, past_under
 from sageserve_env.workload.intensity import Intensity, Series
-from sageserve_env.workload.operations import Operation
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.workload.sizes import MAX_TOKENS
+from sageserve_env.workload.transforms.compose import Composable, past_under
+from sageserve_env.workload.transforms.operations import Operation
 from sageserve_env.world.schema import TIERS, World
 
 CHUNK_ROWS = 32_768

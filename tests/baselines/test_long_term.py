@@ -14,8 +14,8 @@ from baselines.lt_ua import LtUa
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.o365 import O365Week
 from sageserve_env.workload.rates import past_rates
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published, siloed
 from sageserve_env.world.schema import LeadTimes
 from tests.sim.helpers import ArrayStream, requests, toy_world

@@ -15,7 +15,7 @@ from sageserve_env.evaluation.policy import prepared
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Simulator
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import chiron, published, siloed
 
 SCENARIO = Scenario("slice", published(instances=4), O365Week(start_s=126_000.0, duration_s=600.0), control_interval_s=60.0)

@@ -8,7 +8,7 @@ from baselines import ReactivePolicy, StaticPolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import load_world, published, siloed
 
 

@@ -8,9 +8,9 @@ import matplotlib
 import numpy as np
 import pytest
 
-from sageserve_env.env.rendering import Dashboard
-from sageserve_env.env.rendering_fleet import FleetMap, fit_squares
-from sageserve_env.env.rendering_history import MOST_SLOTS, History
+from sageserve_env.env.rendering.dashboard import Dashboard
+from sageserve_env.env.rendering.fleet import FleetMap, fit_squares
+from sageserve_env.env.rendering.history import MOST_SLOTS, History
 from sageserve_env.errors import InputError
 from sageserve_env.sim.simulator import Simulator
 from sageserve_env.sim.telemetry import Telemetry
@@ -237,7 +237,7 @@ def test_squares_fit(vms, width, height):
 
 RGB_ONLY = """
 import sys
-from sageserve_env.env.rendering import Dashboard
+from sageserve_env.env.rendering.dashboard import Dashboard
 from sageserve_env.world import published
 dashboard = Dashboard(published(), "", 3600.0, 0.0, 60.0)
 assert dashboard.ansi()

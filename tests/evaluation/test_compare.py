@@ -11,7 +11,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.compare import COLUMNS, compare, comparison_table, cost_usd, figures_of, plot_comparison, write_table
 from sageserve_env.evaluation.policy import prepared
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published
 
 SCENARIO = Scenario("slice", published(instances=3), O365Week(start_s=126_000.0, duration_s=600.0, scale=4.0))

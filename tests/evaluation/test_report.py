@@ -7,7 +7,7 @@ from baselines import StaticPolicy
 from sageserve_env.evaluation.report import summary_tables
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published
 
 

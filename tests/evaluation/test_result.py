@@ -13,7 +13,7 @@ from sageserve_env.evaluation import result as module
 from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published
 
 FILES = {"scenario.json", "metrics.json", "metrics.parquet", "fleet.parquet", "series.parquet", "requests.parquet"}

@@ -9,7 +9,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import instants, run_episode
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import TIERS, published
 
 SCENARIO = Scenario("slice", published(instances=4), O365Week(start_s=126_000.0, duration_s=700.0), control_interval_s=200.0)

@@ -4,7 +4,7 @@ import pytest
 
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published
 
 WORKLOAD = O365Week(duration_s=600.0)

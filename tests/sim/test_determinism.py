@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sageserve_env.sim import Simulator
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published
 from tests.sim.helpers import ArrayWorkload, random_knobs, random_rows, random_world, state_bytes
 

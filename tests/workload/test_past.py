@@ -5,7 +5,7 @@ import pytest
 
 from sageserve_env.scenarios import load_problem
 from sageserve_env.workload import load_workload
-from sageserve_env.workload.o365 import O365Week
+from sageserve_env.workload.sources.o365 import O365Week
 
 DAY_S = 86_400.0
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload.o365_data import MODELS, OUTPUT_MEAN, QUANTILES, size_tables, week
 from sageserve_env.workload.sizes import CELLS, narrowed, scaled_to_mean, size_table, table_mean
+from sageserve_env.workload.sources.o365_data import MODELS, OUTPUT_MEAN, QUANTILES, size_tables, week
 
 PUBLISHED = {
     ("llama-2-70b", "prompt_tokens"): (2800, 5000, 5600, 8900, 8900, 16000),

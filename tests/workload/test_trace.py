@@ -10,7 +10,8 @@ import pytest
 from pyarrow import parquet
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload import Mapping, Trace, load_workload, preference_orders, trace_files
+from sageserve_env.workload import Mapping, Trace, load_workload, preference_orders
+from sageserve_env.workload.traces import files
 from tests.workload.helpers import REGIONS, make_world, play, regular_trace, same, write_rows
 
 
@@ -114,8 +115,8 @@ def test_a_mapping_replaces_labels(tmp_path, world):
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])
 @pytest.mark.parametrize("chunk_rows", [1, 999, 10**6])
 def test_chunks_are_bounded_and_change_nothing(tmp_path, world, monkeypatch, suffix, chunk_rows):
-    monkeypatch.setattr(trace_files, "BLOCK_BYTES", 4096)
-    monkeypatch.setattr(trace_files, "BLOCK_ROWS", 700)
+    monkeypatch.setattr(files, "BLOCK_BYTES", 4096)
+    monkeypatch.setattr(files, "BLOCK_ROWS", 700)
     path = regular_trace(tmp_path / "t.csv", 3000)
     if suffix == ".parquet":
         from pyarrow import csv
@@ -154,7 +155,7 @@ def test_the_check_is_made_once_for_each_state_of_the_file(tmp_path, world, monk
     path = regular_trace(tmp_path / "t.csv", 50)
     trace = Trace(path)
     play(trace.stream(world, 0))
-    monkeypatch.setattr("sageserve_env.workload.trace.scan_blocks", lambda *_: pytest.fail("read again"))
+    monkeypatch.setattr("sageserve_env.workload.traces.trace.scan_blocks", lambda *_: pytest.fail("read again"))
     play(trace.stream(world, 1))
     play(Trace(path).stream(world, 1))
     monkeypatch.undo()

@@ -7,7 +7,8 @@ import pytest
 from pyarrow import parquet
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload import Mapping, Trace, trace_files
+from sageserve_env.workload import Mapping, Trace
+from sageserve_env.workload.traces import files
 from tests.workload.helpers import regular_trace, write_rows
 
 GOOD = "1,bloom-176b,eastus,NIW,10,5"
@@ -69,7 +70,7 @@ def test_bad_orders(tmp_path, world, order, words):
 
 @pytest.mark.parametrize("bad_row", [1, 500, 1501, 2500])
 def test_row_numbers_count_over_blocks(tmp_path, world, monkeypatch, bad_row):
-    monkeypatch.setattr(trace_files, "BLOCK_BYTES", 2048)
+    monkeypatch.setattr(files, "BLOCK_BYTES", 2048)
     path = regular_trace(tmp_path / "t.csv", 2500)
     lines = path.read_text().splitlines()
     lines[bad_row] = lines[bad_row].replace("us,", "us,x", 1)

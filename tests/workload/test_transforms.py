@@ -183,7 +183,7 @@ def test_any_workload_can_be_transformed(world):
         def stream(self, world, seed):
             return O365Week(0, 60).stream(world, seed)
 
-    from sageserve_env.workload.weightings import Scale
+    from sageserve_env.workload.transforms.weightings import Scale
 
     assert play(Transformed(Plain(), Scale(2)).stream(world, 0)).size == 2 * play(Plain().stream(world, 0)).size
 

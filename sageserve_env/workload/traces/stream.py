@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from sageserve_env.workload.mapping import LabelTable
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.workload.rng import TRACE_LABELS, counter_words, generator_words, uniform
-from sageserve_env.workload.trace_files import Position
-from sageserve_env.workload.trace_formats import ORDER, Block
+from sageserve_env.workload.traces.files import Position
+from sageserve_env.workload.traces.formats import ORDER, Block
 from sageserve_env.world.schema import TIERS, World
 
 if TYPE_CHECKING:
-    from sageserve_env.workload.trace import Trace
+    from sageserve_env.workload.traces.trace import Trace
 
 
 class Labeller:

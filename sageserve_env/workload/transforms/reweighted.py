@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.workload.operations import Plan
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Stream
 from sageserve_env.workload.rng import counter_words, uniform
+from sageserve_env.workload.transforms.operations import Plan
 
 COPY_JITTER_S = 1.0
 """Assumption: further copies of a request arrive up to this much after it, uniformly."""

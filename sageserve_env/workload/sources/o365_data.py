@@ -19,8 +19,8 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.workload.data_files import columns
 from sageserve_env.workload.sizes import narrowed, scaled_to_mean, size_table, table_mean
+from sageserve_env.workload.sources.data_files import columns
 
 MODELS = {"A": "llama-2-70b", "B": "bloom-176b", "C": "llama-3.1-8b", "D": "llama-3.2-3b"}
 """Label in the authors' files to model name."""

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number, check_seed, check_shares
 from sageserve_env.workload.intensity import Intensity
-from sageserve_env.workload.operations import Counts, Operation, Plan
 from sageserve_env.workload.request import Chunk
 from sageserve_env.workload.rng import NOISE, generator_words
+from sageserve_env.workload.transforms.operations import Counts, Operation, Plan
 from sageserve_env.world.schema import TIERS
 
 STEPS_PER_CORRELATION = 8

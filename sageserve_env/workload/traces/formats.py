@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.sizes import MAX_TOKENS
-from sageserve_env.workload.trace_files import BadRow
+from sageserve_env.workload.traces.files import BadRow
 from sageserve_env.world.schema import TIERS
 
 

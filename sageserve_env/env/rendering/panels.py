@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.env.rendering_fleet import STATE_COLOURS
-from sageserve_env.env.rendering_history import DAY_S, HOUR_S, WEEKDAYS, History, clock_text, duration_text
+from sageserve_env.env.rendering.fleet import STATE_COLOURS
+from sageserve_env.env.rendering.history import DAY_S, HOUR_S, WEEKDAYS, History, clock_text, duration_text
 from sageserve_env.world.schema import TIERS
 
 INK, MUTED, RULE = "#1F2328", "#667080", "#E3E6EA"

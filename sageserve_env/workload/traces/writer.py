@@ -1,4 +1,4 @@
-"""Writing any workload as a trace file that :class:`~sageserve_env.workload.trace.Trace` reads back bit for bit."""
+"""Writing any workload as a trace file that :class:`~sageserve_env.workload.traces.trace.Trace` reads back bit for bit."""
 
 from __future__ import annotations
 

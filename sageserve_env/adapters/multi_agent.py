@@ -79,7 +79,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         InputError: An argument is unknown or cannot be used.
 
     Example:
-        >>> from sageserve_env.env.multi_agent import MultiAgentFleetEnv
+        >>> from sageserve_env.adapters.multi_agent import MultiAgentFleetEnv
         >>> env = MultiAgentFleetEnv(problem="mini", agents="region")
         >>> observations, infos = env.reset(seed=0)
         >>> {agent: observation.shape for agent, observation in observations.items()}

@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.workload.checks import check_seed
-from sageserve_env.workload.operations import Counts, Operation, Shift, Slice
 from sageserve_env.workload.request import Stream, Workload
-from sageserve_env.workload.reweighted import ReweightedStream
 from sageserve_env.workload.rng import COPIES, generator_words
-from sageserve_env.workload.weightings import Burst, Mix, Noise, Scale
+from sageserve_env.workload.transforms.operations import Counts, Operation, Shift, Slice
+from sageserve_env.workload.transforms.reweighted import ReweightedStream
+from sageserve_env.workload.transforms.weightings import Burst, Mix, Noise, Scale
 from sageserve_env.world.schema import TIERS, World
 
 

@@ -10,13 +10,13 @@ import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_chunk_rows, check_number, check_seed
-from sageserve_env.workload.compose import Composable
 from sageserve_env.workload.generated import CHUNK_ROWS
 from sageserve_env.workload.mapping import LabelTable, Mapping
-from sageserve_env.workload.trace_files import BadRow, BlockFile, Position, open_blocks
-from sageserve_env.workload.trace_formats import ORDER, Block, convert, find_layout
-from sageserve_env.workload.trace_scan import Lookups, Scan, look_up, scan_blocks
-from sageserve_env.workload.trace_stream import TraceStream
+from sageserve_env.workload.traces.files import BadRow, BlockFile, Position, open_blocks
+from sageserve_env.workload.traces.formats import ORDER, Block, convert, find_layout
+from sageserve_env.workload.traces.scan import Lookups, Scan, look_up, scan_blocks
+from sageserve_env.workload.traces.stream import TraceStream
+from sageserve_env.workload.transforms.compose import Composable
 from sageserve_env.world.schema import World
 
 _SCANS: dict[tuple[object, ...], Scan] = {}
@@ -26,7 +26,7 @@ _SCANS: dict[tuple[object, ...], Scan] = {}
 class Trace(Composable):
     """A trace file as a workload.
 
-    CSV and JSON lines (plain or ``.gz``) and Parquet, in any layout of ``trace_formats.LAYOUTS``. The whole file is checked, in
+    CSV and JSON lines (plain or ``.gz``) and Parquet, in any layout of ``traces.formats.LAYOUTS``. The whole file is checked, in
     one streaming pass, before the first request is played. A trace whose layout has no model, region and tier (or any trace, where
     ``mapping`` is given) gets them from a :class:`Mapping`. Without a ``region_order`` column the second and third choice of region
     are drawn at random. Snapshots of compressed text go back by reading from the start: prefer plain CSV or Parquet for planning.

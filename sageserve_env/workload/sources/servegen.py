@@ -10,12 +10,12 @@ from pyarrow import parquet
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.data_files import DATA, columns
 from sageserve_env.workload.generated import CHUNK_ROWS, IntensityWorkload
 from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.kernel import GAMMA, WEIBULL
 from sageserve_env.workload.mapping import Mapping
 from sageserve_env.workload.sizes import size_table
+from sageserve_env.workload.sources.data_files import DATA, columns
 
 WINDOW_S = 600.0
 

@@ -101,7 +101,7 @@ class History:
         self.initial_instances = int(instances.sum())
 
     def add(self, telemetry: Telemetry, reward_terms: dict[str, float], ttft_p95_s: Reals) -> None:
-        """Take in a control step; see :meth:`sageserve_env.env.rendering.Dashboard.update`."""
+        """Take in a control step; see :meth:`sageserve_env.env.rendering.dashboard.Dashboard.update`."""
         self._cut(telemetry.now_s)
         self.now_s = telemetry.now_s
         self.fleet = read_fleet(telemetry, self.world)

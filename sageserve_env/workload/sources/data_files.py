@@ -8,7 +8,7 @@ from typing import Any
 
 from pyarrow import csv as arrow_csv
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parents[1] / "data"
 
 
 @lru_cache(maxsize=16)

@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.env.rendering_history import Fleet
+from sageserve_env.env.rendering.history import Fleet
 from sageserve_env.world.schema import World
 
 ACTIVE, PROVISIONING, DRAINING, SPOT, EMPTY = range(5)

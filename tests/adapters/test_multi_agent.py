@@ -14,8 +14,8 @@ with warnings.catch_warnings():  # PettingZoo's tests import a game of its own t
 
 from pettingzoo.utils.conversions import parallel_to_aec
 
+from sageserve_env.adapters.multi_agent import AGENTS, MODES, MultiAgentFleetEnv, parallel_env
 from sageserve_env.env import FleetEnv
-from sageserve_env.env.multi_agent import AGENTS, MODES, MultiAgentFleetEnv, parallel_env
 from sageserve_env.env.rewards import Money
 from sageserve_env.errors import InputError
 

@@ -10,7 +10,7 @@ import numpy as np
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import index_of
 from sageserve_env.workload.request import preference_orders
-from sageserve_env.workload.trace_formats import ORDER, Block, Layout
+from sageserve_env.workload.traces.formats import ORDER, Block, Layout
 from sageserve_env.world.schema import World
 
 MAX_NAMES = 10_000

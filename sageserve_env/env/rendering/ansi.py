@@ -7,7 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.env.rendering_history import History, clock_text, duration_text, percent_text, shorten
+from sageserve_env.env.rendering.history import History, clock_text, duration_text, percent_text, shorten
 
 WIDTH = 100
 NAME_WIDTH = 14

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.env.rendering_fleet import STATE_COLOURS, Box, FleetMap
-from sageserve_env.env.rendering_history import Fleet, History, duration_text, percent_text, shorten
-from sageserve_env.env.rendering_labels import Labels
-from sageserve_env.env.rendering_panels import LatencyPanel, MoneyPanel, Panel, TrafficPanel
+from sageserve_env.env.rendering.fleet import STATE_COLOURS, Box, FleetMap
+from sageserve_env.env.rendering.history import Fleet, History, duration_text, percent_text, shorten
+from sageserve_env.env.rendering.labels import Labels
+from sageserve_env.env.rendering.panels import LatencyPanel, MoneyPanel, Panel, TrafficPanel
 from sageserve_env.errors import InputError
 
 WIDTH, HEIGHT, DPI = 1280, 720, 100

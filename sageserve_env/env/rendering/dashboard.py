@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.env.rendering_ansi import draw_text
-from sageserve_env.env.rendering_history import History
-from sageserve_env.env.rendering_window import Window
+from sageserve_env.env.rendering.ansi import draw_text
+from sageserve_env.env.rendering.history import History
+from sageserve_env.env.rendering.window import Window
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.schema import World
 
@@ -60,7 +60,7 @@ class Dashboard:
             InputError: matplotlib is not installed.
         """
         if self._canvas is None:
-            from sageserve_env.env.rendering_frame import FrameCanvas
+            from sageserve_env.env.rendering.frame import FrameCanvas
 
             self._canvas = FrameCanvas(self._history)
         frame: NDArray[np.uint8] = self._canvas.draw(self._history)

@@ -9,7 +9,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
 from sageserve_env.workload.generated import CHUNK_ROWS, IntensityWorkload
 from sageserve_env.workload.intensity import Intensity, Series
-from sageserve_env.workload.o365_data import CLASSES, MINUTES, MODELS, WEEK_S, prompt_table, size_tables, week
+from sageserve_env.workload.sources.o365_data import CLASSES, MINUTES, MODELS, WEEK_S, prompt_table, size_tables, week
 
 IW_FAST_SHARE = 44 / 72
 """Assumption: IW-F as a share of interactive requests (44 : 28)."""

@@ -15,7 +15,7 @@ from stable_baselines3 import PPO
 from stable_baselines3.common.env_checker import check_env
 from stable_baselines3.common.vec_env import VecMonitor
 
-from sageserve_env.env.sb3 import SB3VecEnv, make_sb3_env
+from sageserve_env.adapters.sb3 import SB3VecEnv, make_sb3_env
 
 HOUR = {"problem": "mini", "horizon_s": 3600.0}
 

@@ -1,0 +1,1 @@
+"""The dashboard of an episode: as an RGB frame, in a window, or as text for terminals."""

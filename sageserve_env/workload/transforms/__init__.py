@@ -1,0 +1,1 @@
+"""Workloads made of other workloads: scaled, sliced, shifted, mixed, perturbed."""
