@@ -6,6 +6,8 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
 MANIFEST := pyproject.toml constraints.txt
+# First and by its pin, so that nothing that depends on PyTorch draws in another build.
+TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint agents reproduce clean
@@ -54,12 +56,13 @@ $(VENV)/.installed-demo: $(VENV)/.created $(MANIFEST)
 
 $(VENV)/.installed-test: $(VENV)/.created $(MANIFEST)
 	@echo "==> installing sageserve-env[test] into $(VENV)"
+	@$(PIP) "$(TORCH)"
 	@$(PIP) -e '.[test]'
 	@touch $@
 
 $(VENV)/.installed-agents: $(VENV)/.created $(MANIFEST)
 	@echo "==> installing sageserve-env[agents] into $(VENV)"
-	@$(PIP) "$$(grep '^torch==' constraints.txt)"
+	@$(PIP) "$(TORCH)"
 	@$(PIP) -e '.[agents]'
 	@touch $@
 

@@ -9,13 +9,15 @@ from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pulp
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.extras import need
 
 if TYPE_CHECKING:
     from baselines.program import PlanProblem
+
+pulp = need("pulp", "solver", "the integer program (and the policies that plan with it)")
 
 Cell = tuple[int, int, int]
 """Model, region and VM type."""

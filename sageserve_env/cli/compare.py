@@ -133,9 +133,12 @@ def make_folder(folder: Path, force: bool) -> None:
 
     Raises:
         InputError: It is a file, not empty, or cannot be made.
+        MissingExtra: pyarrow is not installed.
     """
     from sageserve_env.errors import InputError
+    from sageserve_env.extras import need_arrow
 
+    need_arrow(f"--out = '{folder}'")
     if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
         raise InputError(f"--out = '{folder}' is not an empty folder; choose another, or add --force")
     try:

@@ -9,11 +9,11 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-PACKAGES = ("gymnasium", "numpy", "numba", "llvmlite", "pulp", "pyarrow", "rich", "typer")
+PACKAGES = ("gymnasium", "numpy", "numba", "llvmlite", "rich", "typer")
 EXTRAS = {
     "plots": ("matplotlib",),
-    "data": ("pandas",),
-    "solver": ("highspy",),
+    "data": ("pandas", "pyarrow"),
+    "solver": ("highspy", "pulp"),
     "agents": ("stable-baselines3", "sb3-contrib", "torch"),
 }
 ROOMS = ("sim", "env")

@@ -11,6 +11,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.figures import plot_day
 from sageserve_env.evaluation.folder import refuse_others
 from sageserve_env.evaluation.result import Result
+from sageserve_env.extras import need_arrow
 
 FIGURE = "day.png"
 
@@ -20,7 +21,9 @@ def check_folder(folder: Path, force: bool) -> None:
 
     Raises:
         InputError: It holds other things than an earlier run (unless forced), or nothing can be written there.
+        MissingExtra: pyarrow is not installed.
     """
+    need_arrow(f"--out = '{folder}'")
     try:
         refuse_others(folder, folder.resolve())
     except InputError as error:

@@ -10,8 +10,6 @@ from typing import Any
 
 import numba
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 import sageserve_env
@@ -19,6 +17,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.folder import replace_folder
 from sageserve_env.evaluation.request_table import request_table
 from sageserve_env.evaluation.series import Series
+from sageserve_env.extras import need_arrow
 from sageserve_env.sim.metrics import Metrics, import_pandas, plain_rows
 from sageserve_env.world import World, dump_world, parse_world
 
@@ -106,7 +105,9 @@ class Result:
 
         Raises:
             InputError: The folder holds other things than a result, or cannot be written.
+            MissingExtra: pyarrow is not installed; nothing is written.
         """
+        need_arrow("saving a result")
         return replace_folder(Path(folder), self._write)
 
     @classmethod
@@ -115,7 +116,9 @@ class Result:
 
         Raises:
             InputError: A file is missing or is not what ``save`` writes.
+            MissingExtra: pyarrow is not installed.
         """
+        pa, pq = need_arrow("loading a result")
         folder = Path(folder)
         facts = _read_json(folder / "scenario.json")
         if facts.get("format") != FORMAT:
@@ -140,6 +143,7 @@ class Result:
 
     def _write(self, folder: Path) -> None:
         """All files, into an empty folder."""
+        pa, pq = need_arrow("saving a result")
         facts = {"format": FORMAT, **{name: getattr(self, name) for name in FACTS}, "requests_per_s": self.requests_per_s}
         _write_json(folder / "scenario.json", {**facts, "versions": versions(), "world": dump_world(self.world)})
         _write_json(folder / "metrics.json", self.metrics.to_dict())

@@ -6,7 +6,6 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from pyarrow import parquet
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
@@ -15,7 +14,7 @@ from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.kernel import GAMMA, WEIBULL
 from sageserve_env.workload.mapping import Mapping
 from sageserve_env.workload.sizes import size_table
-from sageserve_env.workload.sources.data_files import DATA, columns
+from sageserve_env.workload.sources.data_files import arrays, columns
 
 WINDOW_S = 600.0
 
@@ -78,14 +77,15 @@ def servegen(
 @lru_cache(maxsize=4)
 def _clients(model: str) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int32]]:
     """Rate (requests/s), gap shape and law by client and window. Each of shape (n_clients, n_windows)."""
-    table = parquet.read_table(DATA / "servegen/servegen_rates.parquet", filters=[("model", "=", model)])
-    clients, row = np.unique(table["client"].to_numpy(), return_inverse=True)
-    window = table["window"].to_numpy().astype(np.int64)
+    data = arrays("servegen/servegen_rates.npz")
+    mine = data["model"] == data["models"].tolist().index(model)
+    clients, row = np.unique(data["client"][mine], return_inverse=True)
+    window = data["window"][mine].astype(np.int64)
     grid = (clients.size, int(window.max()) + 1)
     rate, shape, law = np.zeros(grid), np.ones(grid), np.full(grid, GAMMA, np.int32)
-    rate[row, window] = table["rate_rps"].to_numpy()
-    shape[row, window] = np.clip(table["shape"].to_numpy(), *SHAPE_RANGE)
-    law[row, window] = np.where(table["weibull"].to_numpy(), WEIBULL, GAMMA)
+    rate[row, window] = data["rate_rps"][mine]
+    shape[row, window] = np.clip(data["shape"][mine], *SHAPE_RANGE)
+    law[row, window] = np.where(data["weibull"][mine], WEIBULL, GAMMA)
     seen = np.where(rate.sum(axis=0) > 0, np.arange(grid[1]), 0)
     held = np.maximum.accumulate(seen)
     return rate[:, held], shape[:, held], law[:, held]
