@@ -174,7 +174,7 @@ class Model:
         return Outcome(plan, self.lp.sol_status == pulp.LpSolutionOptimal, told)
 
 
-class StartedHiGHS(pulp.HiGHS):
+class StartedHiGHS(pulp.HiGHS):  # type: ignore[name-defined]
     """PuLP's HiGHS, which begins from the variables' values where they have any, as PuLP's CBC can."""
 
     def callSolver(self, lp: Any) -> None:

@@ -16,6 +16,7 @@ from sageserve_env.workload.sources.data_files import DATA
 from sageserve_env.workload.sources.o365 import SCALE_2025, O365Week
 from sageserve_env.workload.sources.o365_june import o365_june
 from sageserve_env.workload.sources.servegen import servegen
+from sageserve_env.workload.traces.files.opening import SUFFIXES
 from sageserve_env.workload.traces.trace import Trace
 from sageserve_env.workload.transforms.compose import Composable
 
@@ -134,5 +135,4 @@ def load_workload(name_or_path: str | Path, **options: Any) -> Composable:
 
 def _is_path(text: str) -> bool:
     """Whether a string is meant as a path."""
-    suffixes = (".csv", ".gz", ".parquet", ".pq", ".jsonl", ".ndjson", ".json", ".txt")
-    return "/" in text or "\\" in text or text.lower().endswith(suffixes) or Path(text).exists()
+    return "/" in text or "\\" in text or text.lower().endswith(SUFFIXES) or Path(text).exists()

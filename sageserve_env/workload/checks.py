@@ -59,6 +59,17 @@ def check_chunk_rows(rows: int) -> int:
     return int(rows)
 
 
+def check_choice(name: str, value: object, choices: Sequence[object]) -> None:
+    """A value that is one of a few.
+
+    Raises:
+        InputError: It is another.
+    """
+    if value not in choices:
+        given = ", ".join(str(choice) for choice in choices if choice is not None)
+        raise InputError(f"{name} = {str(value)[:60]!r} is not known; give one of {given}")
+
+
 def index_of(kind: str, name: str, names: Sequence[str], where: str) -> int:
     """Position of a name in the world.
 
@@ -66,5 +77,8 @@ def index_of(kind: str, name: str, names: Sequence[str], where: str) -> int:
         InputError: It is not there.
     """
     if name not in names:
-        raise InputError(f"{where}: {kind} {name!r} is not in the world; it has {', '.join(names)}")
+        known = ", ".join(names)
+        raise InputError(
+            f"{where}: {kind} {name[:60]!r} is not in the world; it has {known if len(known) <= 120 else known[:119] + '…'}"
+        )
     return list(names).index(name)

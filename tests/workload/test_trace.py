@@ -11,7 +11,7 @@ from pyarrow import parquet
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload import Mapping, Trace, load_workload, preference_orders
-from sageserve_env.workload.traces import files
+from sageserve_env.workload.traces.files import table as files
 from tests.workload.helpers import REGIONS, make_world, play, regular_trace, same, write_rows
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,20 +10,24 @@ from numpy.typing import NDArray
 from sageserve_env.workload.mapping import LabelTable
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.workload.rng import TRACE_LABELS, counter_words, generator_words, uniform
-from sageserve_env.workload.traces.files import Position
-from sageserve_env.workload.traces.formats import ORDER, Block
+from sageserve_env.workload.traces.blocks import Block, Blocks
+from sageserve_env.workload.traces.files.table import Position
+from sageserve_env.workload.traces.layouts import ORDER
+from sageserve_env.workload.traces.scan import Lookups
 from sageserve_env.world.schema import TIERS, World
-
-if TYPE_CHECKING:
-    from sageserve_env.workload.traces.trace import Trace
 
 
 class Labeller:
-    """Writes model, tier, origin and preference of the rows of a trace."""
+    """Writes model, tier, origin and preference of the rows of a trace.
 
-    def __init__(self, trace: Trace, world: World) -> None:
-        self._table = None if trace.mapping is None else LabelTable(trace.mapping, world, str(trace.path))
-        self._lookups = trace.lookups(world) if trace.mapping is None else {}
+    Args:
+        labels: World indices of the names in the file, or a table of shares to draw from.
+        world: Gives the orders of regions.
+    """
+
+    def __init__(self, labels: Lookups | LabelTable, world: World) -> None:
+        self._table = labels if isinstance(labels, LabelTable) else None
+        self._lookups = {} if isinstance(labels, LabelTable) else labels
         self._n_orders = preference_orders(len(world.regions)).shape[1]
 
     def write(self, chunk: Chunk, block: Block, words: NDArray[np.uint64]) -> None:
@@ -56,39 +59,49 @@ class _Place:
 
 
 class TraceStream:
-    """A trace being played, block by block. Random labels depend on (seed, row) only."""
+    """A trace being played, block by block. Random labels depend on (seed, row of the file) only.
 
-    def __init__(self, trace: Trace, world: World, seed: int) -> None:
-        self._trace = trace
-        self._file = trace.open()
-        self._labeller = Labeller(trace, world)
-        self._origin_s = trace.scan().origin_s
+    Args:
+        blocks: The trace.
+        labeller: Labels its rows.
+        origin_s: Time of the first row.
+        seed: Of the labels.
+        chunk_rows: Most requests in a chunk.
+    """
+
+    def __init__(self, blocks: Blocks, labeller: Labeller, origin_s: float, seed: int, chunk_rows: int) -> None:
+        self._blocks = blocks
+        self._labeller = labeller
+        self._origin_s = origin_s
+        self._chunk_rows = chunk_rows
         self._key = int(generator_words(seed, TRACE_LABELS)[0])
-        self._load(_Place(self._file.start, 0, 0))
+        self._load(_Place(blocks.start, 0, 0))
 
     def _load(self, place: _Place) -> None:
         """Read the block at a place."""
-        found = self._trace.block(self._file, place.position, place.row)
+        found = self._blocks.block(place.position, place.row)
         self._place = place
-        self._next: Position | None = None
+        self._next: tuple[Position, int] | None = None
         self._chunk: Chunk = np.zeros(0, REQUEST_DTYPE)
         if found is not None:
-            block, self._next = found
+            block, position = found
+            self._next = (position, place.row + block.rows)
             self._chunk = self._requests(block, place.row)
 
     def _requests(self, block: Block, row: int) -> Chunk:
         chunk = np.zeros(block.size, REQUEST_DTYPE)
         chunk["arrival_s"] = block.arrival_s - self._origin_s
         chunk["prompt_tokens"], chunk["output_tokens"] = block.prompt, block.output
-        self._labeller.write(chunk, block, counter_words(self._key, row, block.size))
+        words = counter_words(self._key, row, block.rows)
+        self._labeller.write(chunk, block, words if block.kept is None else words[block.kept])
         return chunk
 
     def next_chunk(self) -> Chunk:
         """The next requests, at most ``chunk_rows``; empty at the end."""
         while self._place.taken == self._chunk.size and self._next is not None:
-            self._load(_Place(self._next, self._place.row + self._chunk.size, 0))
+            self._load(_Place(*self._next, 0))
         start = self._place.taken
-        result = self._chunk[start : start + self._trace.chunk_rows]
+        result = self._chunk[start : start + self._chunk_rows]
         self._place = _Place(self._place.position, self._place.row, start + result.size)
         return result
 

@@ -3,33 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Mapping as Names
 from pathlib import Path
 
 import numpy as np
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload.checks import check_chunk_rows, check_number, check_seed
+from sageserve_env.workload.checks import check_choice, check_chunk_rows, check_number, check_seed
 from sageserve_env.workload.generated import CHUNK_ROWS
 from sageserve_env.workload.mapping import LabelTable, Mapping
-from sageserve_env.workload.traces.files import BadRow, BlockFile, Position, open_blocks
-from sageserve_env.workload.traces.formats import ORDER, Block, convert, find_layout
+from sageserve_env.workload.traces.blocks import Reading, open_trace
+from sageserve_env.workload.traces.columns import INVALID_ROWS
+from sageserve_env.workload.traces.files.opening import open_blocks
+from sageserve_env.workload.traces.files.table import shown
+from sageserve_env.workload.traces.layouts import find_layout, map_layout
 from sageserve_env.workload.traces.scan import Lookups, Scan, look_up, scan_blocks
-from sageserve_env.workload.traces.stream import TraceStream
+from sageserve_env.workload.traces.stream import Labeller, TraceStream
+from sageserve_env.workload.traces.times import CALENDAR, EPOCH_S, SINCE_START, UNITS
 from sageserve_env.workload.transforms.compose import Composable
 from sageserve_env.world.schema import World
 
 _SCANS: dict[tuple[object, ...], Scan] = {}
-"""Passes made, by the identity of the file, so that a second stream does not read it again."""
+"""Passes made, by the identity of the file and how it is read, so that a second stream does not read it again."""
 
 
 class Trace(Composable):
     """A trace file as a workload.
 
-    CSV and JSON lines (plain or ``.gz``) and Parquet, in any layout of ``traces.formats.LAYOUTS``. The whole file is checked, in
-    one streaming pass, before the first request is played. A trace whose layout has no model, region and tier (or any trace, where
-    ``mapping`` is given) gets them from a :class:`Mapping`. Without a ``region_order`` column the second and third choice of region
-    are drawn at random. Snapshots of compressed text go back by reading from the start: prefer plain CSV or Parquet for planning.
+    CSV, JSON lines or a JSON array (plain or compressed) and Parquet, in any layout of ``traces.layouts.LAYOUTS``, or under a
+    mapping of columns. The whole file is checked, in one streaming pass, before the first request is played. A trace whose layout
+    has no model, region and tier (or any trace, where ``mapping`` is given) gets them from a :class:`Mapping`. Without an order of
+    regions the second and third choice of region are drawn at random. Snapshots of compressed text go back by reading from the
+    start: prefer plain CSV or Parquet for planning.
 
     Args:
         path: The file.
@@ -38,6 +43,13 @@ class Trace(Composable):
         name: Shown in reports; the file's name unless given.
         chunk_rows: Most requests in a chunk; changes nothing else.
         week_start_s: Seconds from Monday 00:00 to time 0, where known; only figures use it.
+        time_unit: Unit of numbers in the time column (``s``, ``ms``, ``us`` or ``ns``); ``None`` takes the layout's, and tells
+            Unix stamps of any unit by their magnitude.
+        columns: Columns of the file by what they hold (``t_s``, ``prompt_tokens``, ``output_tokens``, and ``model``, ``region``,
+            ``tier``, ``region_order``); ``None`` tells the layout by the columns' names.
+        invalid_rows: What becomes of rows that cannot be served: ``error``; ``skip`` leaves them out; ``clamp`` moves token counts
+            into their range, and all else is an error.
+        sort: Sort the rows by time, in memory, up to ``blocks.MAX_SORTED_ROWS`` of them.
 
     Raises:
         InputError: The file cannot be read or has the wrong columns, or an argument is out of range.
@@ -52,12 +64,23 @@ class Trace(Composable):
         name: str | None = None,
         chunk_rows: int = CHUNK_ROWS,
         week_start_s: float | None = None,
+        time_unit: str | None = None,
+        columns: Names[str, str] | None = None,
+        invalid_rows: str = "error",
+        sort: bool = False,
     ) -> None:
         self.path = Path(path)
         self.name = name or self.path.name
         self.chunk_rows = check_chunk_rows(chunk_rows)
         self.week_start_s = week_start_s
-        self.layout = find_layout(open_blocks(self.path).columns, str(self.path), labelled=mapping is None)
+        check_choice("time_unit", time_unit, (None, *UNITS))
+        check_choice("invalid_rows", invalid_rows, INVALID_ROWS)
+        there, labelled = open_blocks(self.path).columns, mapping is None
+        if columns is None:
+            self.layout = find_layout(there, self._where, labelled)
+        else:
+            self.layout = map_layout(columns, there, self._where, labelled)
+        self._reading = Reading(self.layout, time_unit, invalid_rows, bool(sort))
         self.mapping = None if self.layout.labels else (mapping or Mapping())
         if duration_s is not None:
             check_number("duration_s", duration_s, open_minimum=True, unit="s")
@@ -68,26 +91,9 @@ class Trace(Composable):
         """Length in seconds; the first look reads the file once."""
         return float(np.floor(self.scan().last_s) + 1) if self._duration_s is None else self._duration_s
 
-    def open(self) -> BlockFile:
-        """The file, with the columns that are needed."""
-        columns = open_blocks(self.path).columns
-        wanted = [*self.layout.columns, *([ORDER] if self.layout.labels and ORDER in columns else [])]
-        return open_blocks(self.path, wanted)
-
-    def blocks(self, file: BlockFile, position: Position, row: int) -> Iterator[tuple[Block, int]]:
-        """Converted blocks from a position on, each with the number of its first row (from 0)."""
-        while (found := self.block(file, position, row)) is not None:
-            block, position = found
-            yield block, row
-            row += block.size
-
-    def block(self, file: BlockFile, position: Position, row: int) -> tuple[Block, Position] | None:
-        """The block at a position, whose first row is number ``row`` (from 0), and the position after it."""
-        try:
-            found = file.read(position)
-            return None if found is None else (convert(found[0], self.layout), found[1])
-        except BadRow as error:
-            raise InputError(f"{self.path} row {row + error.row + 1}: {error.problem}") from error
+    @property
+    def _where(self) -> str:
+        return shown(self.path)
 
     def scan(self) -> Scan:
         """Check every row, apart from names that only a world can check.
@@ -96,15 +102,24 @@ class Trace(Composable):
             InputError: A row cannot be used, times go back, or there is no row.
         """
         stat = self.path.stat()
-        key = (str(self.path.resolve()), stat.st_ino, stat.st_size, stat.st_mtime_ns, self.layout)
+        key = (str(self.path.resolve()), stat.st_ino, stat.st_size, stat.st_mtime_ns, repr(self._reading))
         if key not in _SCANS:
-            file = self.open()
-            _SCANS[key] = scan_blocks(self.blocks(file, file.start, 0), str(self.path), self.layout)
+            _SCANS[key] = scan_blocks(open_trace(self.path, self._reading), self._where, self.layout)
         scan = _SCANS[key]
         if self._duration_s is not None and scan.last_s >= self._duration_s:
             what = f"duration_s = {self._duration_s:g} ends before the last request, at {scan.last_s:g} s"
-            raise InputError(f"{self.path}: {what}; give more, or slice the trace")
+            raise InputError(f"{self._where}: {what}; give more, or slice the trace")
         return scan
+
+    def facts(self) -> dict[str, str]:
+        """How the file was read, for reports: layout, times, and rows that were left out, clamped or sorted."""
+        scan = self.scan()
+        unit = "" if scan.clock.kind == CALENDAR else f" in {scan.clock.unit}"
+        facts = {"layout": self.layout.name, "times": f"{self.layout.time}, {scan.clock.kind}{unit}"}
+        if scan.clock.kind != SINCE_START:
+            facts["counted from"] = str(np.datetime64(round((EPOCH_S + scan.origin_s) * 1e6), "us")) + " UTC"
+        facts["rows"] = f"{scan.rows:,} played, {scan.skipped:,} skipped, {scan.clamped:,} clamped"
+        return facts | ({"order": "sorted by time"} if self._reading.sort else {})
 
     def validate(self, world: World) -> None:
         """Check the whole trace against a world.
@@ -113,10 +128,7 @@ class Trace(Composable):
             InputError: A row cannot be used, or names a model, region or order of regions that the world does not have.
         """
         self.scan()
-        if self.mapping is None:
-            self.lookups(world)
-        else:
-            LabelTable(self.mapping, world, str(self.path))
+        self._labels(world)
 
     def lookups(self, world: World) -> Lookups:
         """World indices of all names in the trace.
@@ -124,9 +136,13 @@ class Trace(Composable):
         Raises:
             InputError: A name is not in the world.
         """
-        return look_up(self.scan(), world, str(self.path))
+        return look_up(self.scan(), world, self._where)
+
+    def _labels(self, world: World) -> Lookups | LabelTable:
+        return self.lookups(world) if self.mapping is None else LabelTable(self.mapping, world, self._where)
 
     def stream(self, world: World, seed: int) -> TraceStream:
         """Check the trace, then start playing."""
-        self.validate(world)
-        return TraceStream(self, world, check_seed(seed))
+        scan, labels = self.scan(), self._labels(world)
+        blocks = open_trace(self.path, self._reading, scan.clock)
+        return TraceStream(blocks, Labeller(labels, world), scan.origin_s, check_seed(seed), self.chunk_rows)

@@ -40,6 +40,11 @@ class Composable(ABC):
     def stream(self, world: World, seed: int) -> Stream:
         """Start playing."""
 
+    @property
+    def source(self) -> Workload:
+        """The workload beneath all transforms."""
+        return self
+
     def after(self, past: Composable) -> Composable:
         """This workload with another past."""
         other = copy(self)
@@ -126,6 +131,11 @@ class Transformed(Composable):
     def duration_s(self) -> float:
         """Length in seconds."""
         return self.operation.duration(self.base.duration_s, cyclic=False)
+
+    @property
+    def source(self) -> Workload:
+        """The workload beneath all transforms."""
+        return self.base.source if isinstance(self.base, Composable) else self.base
 
     def _measured(self, world: World, seed: int) -> Counts:
         """Counts of the base, kept for the next stream."""
