@@ -10,15 +10,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sageserve_env.cli.options import (
+    ColumnsOption,
     ControlIntervalOption,
     DaysOption,
     ForceOption,
     HoursOption,
+    InvalidRowsOption,
     QuietOption,
     ScaleOption,
     SeedOption,
+    SortOption,
     StartOption,
+    TimeUnitOption,
     WorldOption,
+    trace_reading,
 )
 
 if TYPE_CHECKING:
@@ -40,6 +45,10 @@ def compare(
     hours: HoursOption = None,
     days: DaysOption = None,
     scale: ScaleOption = None,
+    time_unit: TimeUnitOption = None,
+    columns: ColumnsOption = None,
+    invalid_rows: InvalidRowsOption = "error",
+    sort: SortOption = False,
     seed: SeedOption = 0,
     control_interval: ControlIntervalOption = 300.0,
     out: Annotated[
@@ -57,7 +66,7 @@ def compare(
       sageserve compare o365-day --hours 6 --policies static:instances=4,siloed,chiron
     """
     from sageserve_env.cli.console import messages, output, simulation_progress
-    from sageserve_env.cli.options import chosen_workload
+    from sageserve_env.cli.options import chosen_workload, show_trace
     from sageserve_env.evaluation.compare import compare as run_all
     from sageserve_env.evaluation.compare import comparison_table
     from sageserve_env.scenarios import Scenario
@@ -66,12 +75,15 @@ def compare(
 
     require_count("--seed", seed, least=0)
     chosen = read_policies(policies)
-    traffic = chosen_workload(workload, start_h=start, hours=hours, days=days, scale=scale)
+    reading = trace_reading(time_unit, columns, invalid_rows, sort)
+    traffic = chosen_workload(workload, reading=reading, start_h=start, hours=hours, days=days, scale=scale)
     scenario = Scenario(traffic.name, load_world(world), traffic, control_interval)
     traffic.stream(scenario.world, seed)  # what does not fit the world shows before anything is compiled
     check_policies(scenario, chosen)
     if out is not None:
         make_folder(out, force)
+    if reading and not quiet:
+        show_trace(traffic)
     results: dict[str, Result] = {}
     for name, policy in chosen.items():
         if not quiet:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -25,17 +25,66 @@ ControlIntervalOption = Annotated[float, typer.Option("--control-interval", meta
 ForceOption = Annotated[bool, typer.Option("--force", help="Write even where DIR holds other things; those stay.")]
 QuietOption = Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing.")]
 FigureOption = Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Picture file: .png, .svg or .pdf.")]
+TimeUnitOption = Annotated[
+    str | None,
+    typer.Option("--time-unit", metavar="U", help="Unit of a trace's times: s, ms, us or ns; told from the file if left out."),
+]
+ColumnsOption = Annotated[
+    list[str] | None,
+    typer.Option("--columns", metavar="A=B,...", help="Columns of a trace: t_s=arrived_at,prompt_tokens=...,output_tokens=..."),
+]
+InvalidRowsOption = Annotated[
+    str, typer.Option("--invalid-rows", metavar="HOW", help="Rows of a trace that cannot be served: error, skip or clamp.")
+]
+SortOption = Annotated[bool, typer.Option("--sort", help="Sort a trace by time, in memory.")]
+
+
+def trace_reading(time_unit: str | None, columns: list[str] | None, invalid_rows: str, sort: bool) -> dict[str, Any]:
+    """Arguments of ``load_workload`` for what the options say of a trace file; none where they say nothing.
+
+    Raises:
+        InputError: A mapping of columns has no equals sign, or gives a thing twice.
+    """
+    from sageserve_env.errors import InputError
+
+    mapping: dict[str, str] = {}
+    for pair in (pair for text in columns or [] for pair in text.split(",")):
+        target, equals, column = (part.strip() for part in pair.partition("="))
+        if not equals or not target or not column:
+            raise InputError(f"--columns = {pair[:60]!r} has no column; give e.g. t_s=arrived_at,prompt_tokens=input")
+        if target in mapping:
+            raise InputError(f"--columns gives {target[:60]!r} twice; give it once")
+        mapping[target] = column
+    given = {"time_unit": time_unit, "columns": mapping or None, "invalid_rows": invalid_rows, "sort": sort}
+    return {name: value for name, value in given.items() if value not in (None, "error", False)}
+
+
+def trace_facts(workload: Composable) -> dict[str, str]:
+    """How the trace file beneath a workload was read; nothing for other workloads."""
+    from sageserve_env.workload import Trace
+
+    source = workload.source
+    return source.facts() if isinstance(source, Trace) else {}
+
+
+def show_trace(workload: Composable) -> None:
+    """Say on one line how the trace file beneath a workload was read."""
+    from sageserve_env.cli.console import output
+
+    facts = "; ".join(f"{name}: {fact}" for name, fact in trace_facts(workload).items())
+    output().print(f"trace read with {facts}", soft_wrap=True, markup=False, highlight=False)
 
 
 def chosen_workload(
     name_or_path: str,
     *,
+    reading: dict[str, Any] | None = None,
     scale: float | None = None,
     start_h: float | None = None,
     hours: float | None = None,
     days: float | None = None,
 ) -> Composable:
-    """A workload with the changes that the options ask for.
+    """A workload with the changes that the options ask for; ``reading`` is what :func:`trace_reading` gives.
 
     Raises:
         InputError: No such workload, or an option is out of its range.
@@ -45,7 +94,7 @@ def chosen_workload(
 
     if hours is not None and days is not None:
         raise InputError(f"--hours {hours:g} and --days {days:g} both set the length; give one of them")
-    workload = load_workload(name_or_path)
+    workload = load_workload(name_or_path, **(reading or {}))
     length_s = hours * HOUR_S if hours is not None else days * DAY_S if days is not None else None
     if start_h is not None or length_s is not None:
         start_s = 0.0 if start_h is None else start_h * HOUR_S

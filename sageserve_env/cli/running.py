@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.cli.console import simulation_progress, status
-from sageserve_env.cli.options import chosen_workload
+from sageserve_env.cli.options import chosen_workload, show_trace
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.result import Result
@@ -29,6 +29,7 @@ class Choice:
     policy: str
     policy_options: dict[str, Any]
     instances: int | None
+    reading: dict[str, Any]
     cut: dict[str, float | None]
     control_interval_s: float
 
@@ -47,9 +48,12 @@ def run(choice: Choice, *, seed: int, resolution_s: float, log_requests: bool, q
     if choice.instances is not None:
         world = with_instances(world, choice.instances)
     with status("Reading the workload…", quiet):
-        workload = chosen_workload(as_path(choice.workload) if choice.is_trace else choice.workload, **choice.cut)
+        source = as_path(choice.workload) if choice.is_trace else choice.workload
+        workload = chosen_workload(source, reading=choice.reading, **choice.cut)
         scenario = Scenario(workload.name, world, workload, choice.control_interval_s)
         workload.stream(world, seed)  # what does not fit the world shows before anything is compiled
+    if choice.reading and not quiet:
+        show_trace(workload)
     with simulation_progress(scenario.horizon_s, quiet) as progress:
         return run_episode(scenario, policy, seed=seed, resolution_s=resolution_s, log_requests=log_requests, progress=progress)
 

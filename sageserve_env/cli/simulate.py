@@ -8,15 +8,20 @@ from typing import Annotated, Any
 import typer
 
 from sageserve_env.cli.options import (
+    ColumnsOption,
     ControlIntervalOption,
     DaysOption,
     ForceOption,
     HoursOption,
+    InvalidRowsOption,
     QuietOption,
     ScaleOption,
     SeedOption,
+    SortOption,
     StartOption,
+    TimeUnitOption,
     WorldOption,
+    trace_reading,
 )
 
 DEFAULT_WORKLOAD = "o365-day"
@@ -44,6 +49,10 @@ def simulate(
     hours: HoursOption = None,
     days: DaysOption = None,
     scale: ScaleOption = None,
+    time_unit: TimeUnitOption = None,
+    columns: ColumnsOption = None,
+    invalid_rows: InvalidRowsOption = "error",
+    sort: SortOption = False,
     seed: SeedOption = 0,
     control_interval: ControlIntervalOption = 300.0,
     resolution: Annotated[float, typer.Option(metavar="S", help="Seconds between two points of the time series.")] = 300.0,
@@ -80,6 +89,7 @@ def simulate(
         policy=policy,
         policy_options=policy_options(policy_option or [], order),
         instances=instances,
+        reading=trace_reading(time_unit, columns, invalid_rows, sort),
         cut={"start_h": start, "hours": hours, "days": days, "scale": scale},
         control_interval_s=control_interval,
     )

@@ -8,14 +8,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from sageserve_env.cli.options import (
+    ColumnsOption,
     DaysOption,
     FigureOption,
     HoursOption,
+    InvalidRowsOption,
     ScaleOption,
     SeedOption,
+    SortOption,
     StartOption,
+    TimeUnitOption,
     WorldOption,
     chosen_workload,
+    trace_facts,
+    trace_reading,
 )
 
 if TYPE_CHECKING:
@@ -53,6 +59,10 @@ def describe_workload(
     hours: HoursOption = None,
     days: DaysOption = None,
     scale: ScaleOption = None,
+    time_unit: TimeUnitOption = None,
+    columns: ColumnsOption = None,
+    invalid_rows: InvalidRowsOption = "error",
+    sort: SortOption = False,
     seed: SeedOption = 0,
     out: FigureOption = None,
 ) -> None:
@@ -64,13 +74,16 @@ def describe_workload(
     from sageserve_env.workload import describe, plot_rates
     from sageserve_env.world import load_world
 
-    chosen = chosen_workload(workload, start_h=start, hours=hours, days=days, scale=scale)
+    reading = trace_reading(time_unit, columns, invalid_rows, sort)
+    chosen = chosen_workload(workload, reading=reading, start_h=start, hours=hours, days=days, scale=scale)
     place = load_world(world)
     with status("Playing the workload…"):
         description = describe(chosen, place, seed)
         picture = None if out is None else plot_rates(chosen, place, out, seed)
     console = output()
     console.print(rate_table(description), token_table(description), curve_table(description), sep="\n")
+    if facts := trace_facts(chosen):
+        console.print(file_table(facts))
     if picture is not None:
         console.print(f"written: {picture}", soft_wrap=True)
 
@@ -84,6 +97,10 @@ def export_workload(
     hours: HoursOption = None,
     days: DaysOption = None,
     scale: ScaleOption = None,
+    time_unit: TimeUnitOption = None,
+    columns: ColumnsOption = None,
+    invalid_rows: InvalidRowsOption = "error",
+    sort: SortOption = False,
     seed: SeedOption = 0,
 ) -> None:
     """Write a workload as a trace file, one row for each request.
@@ -94,10 +111,23 @@ def export_workload(
     from sageserve_env.workload import write_trace
     from sageserve_env.world import load_world
 
-    chosen = chosen_workload(workload, start_h=start, hours=hours, days=days, scale=scale)
+    reading = trace_reading(time_unit, columns, invalid_rows, sort)
+    chosen = chosen_workload(workload, reading=reading, start_h=start, hours=hours, days=days, scale=scale)
     with status("Writing the workload…"):
         rows = write_trace(chosen, load_world(world), file, seed)
     output().print(f"written: {file}, {rows:,} requests", soft_wrap=True)
+
+
+def file_table(facts: dict[str, str]) -> Table:
+    """How a trace file was read."""
+    from rich.markup import escape
+
+    from sageserve_env.cli.console import table
+
+    made = table("The trace file", ["", "as read"], [])
+    for name, fact in facts.items():
+        made.add_row(name, escape(fact))
+    return made
 
 
 def rate_table(description: Description) -> Table:
