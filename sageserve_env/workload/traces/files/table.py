@@ -77,7 +77,7 @@ class BadRow(Exception):
 
 def shown(path: Path) -> str:
     """A path for messages: its end, where it is long."""
-    return clipped_start(str(path), 70)
+    return clipped_start(str(path), 60)
 
 
 def clipped(text: str, width: int) -> str:
