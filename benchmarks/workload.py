@@ -1,4 +1,4 @@
-"""Cost of generating requests, in nanoseconds for each, against a NumPy reference in the same run.
+"""Cost of generating requests, in nanoseconds for each, against a NumPy reference in the same run; and of reading trace files.
 
 Run: ``python benchmarks/workload.py [requests]``. Both draw the O365 week's law: Poisson arrivals by the minute, sizes by inverse
 distribution function, tiers, origins and preferences by share; the reference with whole-array NumPy calls, an hour at a time.
@@ -6,12 +6,15 @@ distribution function, tiers, origins and preferences by share; the reference wi
 
 from __future__ import annotations
 
+import json
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 import numpy as np
 
-from sageserve_env.workload import REQUEST_DTYPE, Intensity, IntensityWorkload, O365Week, load_workload
+from sageserve_env.workload import REQUEST_DTYPE, Intensity, IntensityWorkload, O365Week, Trace, load_workload, write_trace
 from sageserve_env.workload.sizes import CELLS
 from sageserve_env.world import load_world
 
@@ -73,6 +76,37 @@ def snapshot_ns() -> float:
     return (time.perf_counter() - start) / 100_000 * 1e9
 
 
+def trace_files(folder: Path, rows: int) -> dict[str, Path]:
+    """The same requests in files of several kinds."""
+    world = load_world("published")
+    week = O365Week()
+    labelled, parquet = folder / "labelled.csv", folder / "labelled.parquet"
+    for path in (labelled, parquet):
+        write_trace(week.slice(0, week.duration_s * rows / 7.2e6), world, path)
+    cells = [line.split(",") for line in labelled.read_text().splitlines()[1:]]
+    plain, dates, lines, quoted = (folder / name for name in ("plain.csv", "dates.csv", "lines.jsonl", "quoted.csv"))
+    plain.write_text("t_s,prompt_tokens,output_tokens\n" + "".join(f"{c[0]},{c[4]},{c[5]}\n" for c in cells))
+    quoted.write_text("t_s,prompt_tokens,output_tokens\n" + "".join(f'"{c[0]}","{c[4]}","{c[5]}"\n' for c in cells))
+    stamps = np.datetime64("2023-11-16") + np.array([float(c[0]) * 1e6 for c in cells]).astype("timedelta64[us]")
+    dates.write_text(
+        "TIMESTAMP,ContextTokens,GeneratedTokens\n" + "".join(f"{s},{c[4]},{c[5]}\n" for s, c in zip(stamps, cells, strict=True))
+    )
+    objects = ({"timestamp": 1e3 * float(c[0]), "input_length": int(c[4]), "output_length": int(c[5])} for c in cells)
+    lines.write_text("".join(json.dumps(row) + "\n" for row in objects))
+    return {path.name: path for path in (plain, quoted, labelled, dates, lines, parquet)}
+
+
+def reading_us(path: Path) -> float:
+    """Microseconds of processor time for each row of one pass over a trace file, checks included; the best of ``REPEATS``."""
+    best = np.inf
+    for _ in range(REPEATS):
+        path.touch()  # another file, so that the pass is made anew
+        start = time.process_time()
+        rows = Trace(path).scan().rows
+        best = min(best, (time.process_time() - start) / rows * 1e6)
+    return best
+
+
 def main() -> None:
     """Print one line for each measurement."""
     limit = int(float(sys.argv[1])) if len(sys.argv) > 1 else 3_000_000
@@ -88,6 +122,9 @@ def main() -> None:
         print(f"{name:<36} {stream_ns(workload, limit):7.1f} ns/request")
     print(f"{'NumPy reference, o365 week x10':<36} {reference_ns(limit):7.1f} ns/request")
     print(f"{'snapshot':<36} {snapshot_ns():7.1f} ns")
+    with tempfile.TemporaryDirectory() as folder:
+        for name, path in trace_files(Path(folder), limit // 10).items():
+            print(f"{'reading ' + name:<36} {reading_us(path):7.2f} us/row")
 
 
 if __name__ == "__main__":
