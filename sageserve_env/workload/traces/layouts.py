@@ -157,7 +157,7 @@ def find_layout(columns: list[str], where: str, labelled: bool) -> Layout:
         needs = f"a trace with {near.time!r} needs {', '.join(near.columns)}"
         raise InputError(f"{where}: column {missing[0]!r} is missing (there are {clipped(', '.join(columns), 50)}); {needs}{hint}")
     raise InputError(
-        f"{where}: columns {clipped(', '.join(columns), 50)} are no known trace's; the nearest is {near.name} "
+        f"{where}: columns {clipped(', '.join(columns), 50)} are not a trace's; the nearest is {near.name} "
         f"({','.join(near.columns)}): map them: --columns t_s=...,prompt_tokens=...,output_tokens=..."
     )
 

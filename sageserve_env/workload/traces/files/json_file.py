@@ -183,11 +183,13 @@ def _value(text: str, at: int, row: int, is_end: bool) -> tuple[Any, int]:
         cut = error.pos >= len(text) - _CUT_CHARACTERS or error.msg.startswith("Unterminated string")
         if cut and not is_end:
             raise _Unfinished from None
-        raise BadRow(row, f"is no JSON ({error.msg}, {text[error.pos : error.pos + 20]!r}); give one JSON object") from error
+        raise BadRow(
+            row, f"is no JSON ({error.msg}, {text[error.pos : error.pos + 20]!r}); give one JSON object on each line"
+        ) from error
     except RecursionError:
         raise BadRow(row, "is nested too deeply; give one flat JSON object for each request") from None
     except ValueError as error:  # a number of thousands of digits
-        raise BadRow(row, f"is no JSON ({clipped(str(error), 60)}); give one JSON object") from error
+        raise BadRow(row, f"is no JSON ({clipped(str(error), 60)}); give one JSON object on each line") from error
 
 
 def _skip(text: str, at: int) -> int:
