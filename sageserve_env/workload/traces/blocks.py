@@ -136,8 +136,7 @@ class FileBlocks:
         try:
             while (found := self._file.read(position, [layout.time])) is not None:
                 table, position = found
-                where = f"{self._where} row {row + 1}"
-                clock = find_clock(table.columns[layout.time], layout, self._reading.time_unit, where)
+                clock = find_clock(table.columns[layout.time], layout, self._reading.time_unit)
                 if clock is not None:
                     return clock
                 row += table.rows

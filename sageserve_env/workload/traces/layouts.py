@@ -168,6 +168,8 @@ def map_layout(mapping: Mapping[str, str], columns: list[str], where: str, label
     Raises:
         InputError: A target or a column does not exist, or labels are mapped in part.
     """
+    if not isinstance(mapping, Mapping):
+        raise InputError(f"columns = {clipped(repr(mapping), 60)} is no mapping; give e.g. {{'t_s': 'arrived_at'}}")
     for target, column in mapping.items():
         if target not in TARGETS:
             near = get_close_matches(str(target), TARGETS, n=1)

@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.errors import InputError
 from sageserve_env.workload.traces.columns import Rows, cell, cells, numbers
-from sageserve_env.workload.traces.files.table import Column, value_text
+from sageserve_env.workload.traces.files.table import BadRow, Column, value_text
 from sageserve_env.workload.traces.layouts import Layout
 
 UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
@@ -66,17 +65,16 @@ class Clock:
         return np.where(rows.unusable, 0.0, times) if rows.unusable.any() else times
 
 
-def find_clock(column: Column, layout: Layout, time_unit: str | None, where: str) -> Clock | None:
+def find_clock(column: Column, layout: Layout, time_unit: str | None) -> Clock | None:
     """How to read a time column, by the first of its values that says so; None where none does.
 
     Args:
         column: The column's first block.
         layout: Of the file.
         time_unit: One of ``UNITS`` where the user gives it.
-        where: The file, for messages.
 
     Raises:
-        InputError: The value may mean two things, or none.
+        BadRow: The value may mean two things, or none.
     """
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
         return Clock(CALENDAR)
@@ -85,31 +83,41 @@ def find_clock(column: Column, layout: Layout, time_unit: str | None, where: str
             return Clock(CALENDAR)
         number = numbers([value], layout.time, Rows(1, "skip"))[0]
         if np.isfinite(number):
-            return _clock_of(float(number), layout, time_unit, f"{where}: {layout.time} = {value_text(cell(column, row))}")
+            try:
+                return _clock_of(float(number), layout, time_unit)
+            except ValueError as error:
+                raise BadRow(row, f"{layout.time} = {value_text(cell(column, row))} {error}") from None
     return None
 
 
-def _clock_of(number: float, layout: Layout, time_unit: str | None, what: str) -> Clock:
-    """What a number in a time column is, by its magnitude."""
+def _clock_of(number: float, layout: Layout, time_unit: str | None) -> Clock:
+    """What a number in a time column is, by its magnitude.
+
+    Raises:
+        ValueError: It may be two things, or none.
+    """
     unit = time_unit or layout.unit
     is_fixed = time_unit is not None or layout.names_unit
     is_start = (time_unit is not None or not layout.calendar) and number * UNITS[unit] < MAX_SPAN_S
     stamp = next((u for u in ([unit] if is_fixed else UNITS) if UNIX_S[0] <= number * UNITS[u] < UNIX_S[1]), None)
     if is_start and stamp is not None:
         choice = f"give --time-unit (time_unit) {unit} or {stamp}"
-        raise InputError(f"{what} may be {unit} since the start or a Unix stamp in {stamp}; {choice}")
+        raise ValueError(f"may be {unit} since the start or a Unix stamp in {stamp}; {choice}")
     if stamp is not None:
         return Clock(UNIX, stamp)
     if is_start:
         return Clock(SINCE_START, unit)
     fits = f"neither a time since the start nor a Unix stamp in {unit if is_fixed else 'any unit'}"
-    raise InputError(f"{what} is {fits}; check it, and give its unit (--time-unit s, ms, us or ns)")
+    raise ValueError(f"is {fits}; check it, and give its unit (--time-unit s, ms, us or ns)")
 
 
 _DATE = re.compile(
-    r"\s*(\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:[.,]\d{1,9})?)?)?)\d*\s*(Z|z|UTC|[+-]\d\d(?::?\d\d)?)?\s*", re.ASCII
+    r"\s*(\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?)?)\s*(Z|z|UTC|[+-](?:0\d|1[0-4])(?::?[0-5]\d)?)?\s*", re.ASCII
 )
-"""A date, its time, and an offset from UTC; digits beyond nanoseconds are left out."""
+"""A date, its time, and an offset from UTC."""
+
+_TO_NS = len("2023-11-16 18:15:46.680590012")
+"""Characters of a date and time; digits beyond nanoseconds are left out."""
 
 _FIRST, _LAST = "1678", "2262"
 """Years that int64 nanoseconds hold in full, the last excluded."""
@@ -130,7 +138,7 @@ def calendar(column: Column, name: str, rows: Rows) -> NDArray[np.float64]:
         np.array([match is None for match in found], bool),
         lambda row: f"{name} = {value_text(values[row])} {'is there; give a date and time' if _is_blank(values[row]) else problem}",
     )
-    texts = ["2023-01-01" if match is None else match[1].replace(",", ".") for match in found]
+    texts = ["2023-01-01" if match is None else match[1][:_TO_NS].replace(",", ".") for match in found]
     outside = np.array([not _FIRST <= text < _LAST for text in texts], bool)
     rows.refuse(outside, lambda row: f"{name} = {value_text(values[row])} is beyond the years 1678 to 2261; check it")
     stamps = _stamps(texts if not outside.any() else ["2023-01-01" if o else t for o, t in zip(outside, texts, strict=True)])

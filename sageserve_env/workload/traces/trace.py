@@ -75,12 +75,13 @@ class Trace(Composable):
         self.week_start_s = week_start_s
         check_choice("time_unit", time_unit, (None, *UNITS))
         check_choice("invalid_rows", invalid_rows, INVALID_ROWS)
+        check_choice("sort", sort, (True, False))
         there, labelled = open_blocks(self.path).columns, mapping is None
         if columns is None:
             self.layout = find_layout(there, self._where, labelled)
         else:
             self.layout = map_layout(columns, there, self._where, labelled)
-        self._reading = Reading(self.layout, time_unit, invalid_rows, bool(sort))
+        self._reading = Reading(self.layout, time_unit, invalid_rows, sort)
         self.mapping = None if self.layout.labels else (mapping or Mapping())
         if duration_s is not None:
             check_number("duration_s", duration_s, open_minimum=True, unit="s")
@@ -101,7 +102,10 @@ class Trace(Composable):
         Raises:
             InputError: A row cannot be used, times go back, or there is no row.
         """
-        stat = self.path.stat()
+        try:
+            stat = self.path.stat()
+        except OSError as error:
+            raise InputError(f"{self._where}: cannot be read ({error.strerror}); it was there when the trace was made") from error
         key = (str(self.path.resolve()), stat.st_ino, stat.st_size, stat.st_mtime_ns, repr(self._reading))
         if key not in _SCANS:
             _SCANS[key] = scan_blocks(open_trace(self.path, self._reading), self._where, self.layout)

@@ -55,7 +55,7 @@ def message(path, world, **arguments):
         ROWS.replace(",", "\t"),
         ROWS.replace(",", ";"),
         "\ufeff" + ROWS,
-        '"t_s","prompt_tokens","output_tokens"\n"0","1","2"\n"1", "3","4"\n',
+        '"t_s","prompt_tokens","output_tokens"\n"0" ,"1","2"\n"1", "3" ,"4"  \n',
         'note,t_s,"prompt_tokens",output_tokens\n"a,""b""\nc",0,1,2\n,1,3,4\n',
         '"a\nname, of a column",t_s,prompt_tokens,output_tokens\nx,0,1,2\ny,1,3,4\n',
         "t_s,prompt_tokens,output_tokens,\n0,1,2,\n1,3,4,\n",

@@ -121,6 +121,7 @@ def test_columns_by_a_mapping(tmp_path, world):
         ({"t_s": "When"}, "column 'When' is missing; did you mean 'when'?"),
         ({"t_s": "when"}, "columns map nothing to output_tokens"),
         (columns | {"model": "who"}, "columns map model only"),
+        ("t_s=when", "columns = 't_s=when' is no mapping"),
     ]:
         assert words in message(path, world, columns=changed)
 

@@ -103,6 +103,19 @@ def test_too_many_rows_to_sort(tmp_path, world, monkeypatch):
         Trace(regular_trace(tmp_path / "t.csv", 101), sort=True).stream(world, 0)
 
 
+@pytest.mark.parametrize("arguments", [{"invalid_rows": "drop"}, {"invalid_rows": None}, {"sort": "yes"}])
+def test_bad_arguments(tmp_path, arguments):
+    with pytest.raises(InputError, match="is not known; give one of"):
+        Trace(rows(tmp_path / "t.csv", []), **arguments)
+
+
+def test_a_file_that_went_away(tmp_path, world):
+    trace = Trace(rows(tmp_path / "t.csv", []))
+    trace.path.unlink()
+    with pytest.raises(InputError, match="cannot be read"):
+        trace.stream(world, 0)
+
+
 def test_one_row(tmp_path, world):
     trace = Trace(write_rows(tmp_path / "t.csv", ["0,5,6"], HEADER))
     assert trace.duration_s == 1

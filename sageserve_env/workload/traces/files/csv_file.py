@@ -36,7 +36,12 @@ def _long_fields() -> Iterator[None]:
         csv.field_size_limit(before)
 
 
+_SPACE_AFTER_QUOTE = re.compile(r'" +(?=[,;\t\r\n]|\Z)')
+
+
 def _reader(text: str, delimiter: str) -> Iterator[list[str]]:
+    """Rows of a text; spaces around quoted fields, which the standard library takes only before them, are left out."""
+    text = _SPACE_AFTER_QUOTE.sub('"', text)
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
 
 

@@ -81,8 +81,8 @@ def shown(path: Path) -> str:
 
 
 def clipped(text: str, width: int) -> str:
-    """Text on one line, its end left out where it is long."""
-    line = " ".join(text.split())
+    """Text on one line of what can be printed, its end left out where it is long."""
+    line = "".join(c if c.isprintable() else repr(c)[1:-1] for c in " ".join(text[: 4 * width].split()))
     return line if len(line) <= width else line[: width - 1] + "…"
 
 
