@@ -57,10 +57,28 @@ def test_citation_names_the_paper(citation):
     assert "10.1145/3771576" in {reference["doi"] for reference in citation["references"]}
 
 
-def test_every_direct_dependency_is_pinned(pyproject):
-    def name(requirement: str) -> str:
-        return re.split(r"[^\w-]", requirement.replace("_", "-"), maxsplit=1)[0].lower()
+def name(requirement: str) -> str:
+    """The package of a requirement."""
+    return re.split(r"[^\w-]", requirement.replace("_", "-"), maxsplit=1)[0].lower()
 
+
+def test_the_core_is_light(pyproject):
+    project = pyproject["project"]
+    assert {name(line) for line in project["dependencies"]} == {"gymnasium", "numba", "numpy", "pyyaml", "rich", "typer"}
+    for extra, packages in {"data": {"pandas", "pyarrow"}, "solver": {"highspy", "pulp"}}.items():
+        assert {name(line) for line in project["optional-dependencies"][extra]} == packages
+
+
+def test_make_test_installs_all_that_the_readme_names(pyproject):
+    extras = pyproject["project"]["optional-dependencies"]
+    table = (ROOT / "README.md").read_text(encoding="utf-8").partition("| extra |")[2].partition("\n\n")[0]
+    named = {extra for line in table.splitlines()[2:] for extra in re.findall(r"`([\w-]+)`", line.split("|")[1])}
+    tested = set(re.search(r"sageserve-env\[([^]]+)\]", extras["test"][0])[1].split(","))
+    assert named
+    assert named <= tested
+
+
+def test_every_direct_dependency_is_pinned(pyproject):
     project = pyproject["project"]
     wanted = {name(line) for group in (project["dependencies"], *project["optional-dependencies"].values()) for line in group}
     lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
