@@ -18,7 +18,7 @@ from sageserve_env.workload.traces.layouts import Layout
 from sageserve_env.workload.traces.times import SINCE_START, Clock, find_clock
 
 MAX_SORTED_ROWS = 5_000_000
-"""A trace that is sorted is held in memory, some 150 bytes for each row; larger ones are refused."""
+"""A trace that is sorted is held in memory, some 120 bytes for each row; larger ones are refused."""
 
 
 @dataclass(frozen=True)
