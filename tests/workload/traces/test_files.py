@@ -89,6 +89,8 @@ def test_csv_in_many_forms(tmp_path, world, text, name):
         (b"ARROW1" + bytes(50), "an Arrow file"),
         (bytes(range(256)), "binary"),
         ("\n\n \n", "is empty"),
+        (b"\xff," + ROWS.encode(), "the header is not UTF-8"),
+        ('"t_s"x,prompt_tokens,output_tokens\n0,1,2\n', "the header is no CSV"),
     ],
 )
 def test_csv_that_is_refused(tmp_path, world, data, words):
@@ -113,6 +115,13 @@ def test_quotes_over_blocks_and_positions(tmp_path, world, monkeypatch):
         for count, place in reversed(places):
             stream.restore(place)
             assert play(stream)["prompt_tokens"].tolist() == requests[count:]
+
+
+def test_a_header_without_an_end_is_found_in_linear_time(tmp_path, world):
+    """A reader that tried again after each of so many lines would take hours."""
+    assert "never closed" in message(write(tmp_path, '"t_s,prompt_tokens,output_tokens\n' + "0,1,2\n" * 300_000), world)
+    notes = '"' + "a line\n" * 100_000 + '"'
+    assert tokens(write(tmp_path, f"{notes},t_s,prompt_tokens,output_tokens\n{notes},0,1,2\n"), world) == [(1, 2)]
 
 
 def test_fields_beyond_the_standard_librarys_limit(tmp_path, world):

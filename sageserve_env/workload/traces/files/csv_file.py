@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import islice
+from typing import Any
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def _long_fields() -> Iterator[None]:
 _SPACE_AFTER_QUOTE = re.compile(r'" +(?=[,;\t\r\n]|\Z)')
 
 
-def _reader(text: str, delimiter: str) -> Iterator[list[str]]:
+def _reader(text: str, delimiter: str) -> Any:
     """Rows of a text; spaces around quoted fields, which the standard library takes only before them, are left out."""
     text = _SPACE_AFTER_QUOTE.sub('"', text)
     return csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True, skipinitialspace=True)
@@ -78,36 +79,34 @@ class CsvFile:
 
     def _header(self, start: int) -> tuple[list[str], int]:
         """The first row, and its size in bytes with the blank lines before it."""
-        data, row = b"", None
-        while row is None:
-            line = self._raw.lines(start + len(data), 1)
-            data += line
-            if not line or len(data) > MAX_RECORD_BYTES:
+        data = b""
+        while True:
+            more = self._raw.lines(start + len(data), max(len(data), 1))
+            data += more
+            text = _decoded(data)
+            if text.strip() and (found := self._first_row(text)) is not None:
+                return found
+            if not more or len(data) > MAX_RECORD_BYTES:
                 raise InputError(f"{self._where}: the header has no end (a quote is never closed); close it")
-            text = self._text(data, start)
-            if text.strip():
-                plain = _QUOTED.sub("", text)
-                self._delimiter = max(DELIMITERS, key=plain.count)
-                row = self._first_row(text)
-        return row, len(data)
 
-    def _first_row(self, text: str) -> list[str] | None:
-        """The first row that is not blank; None where the text ends within it."""
+    def _first_row(self, text: str) -> tuple[list[str], int] | None:
+        """The first row that is not blank, and its end in bytes; None where the text ends within it."""
+        self._delimiter = max(DELIMITERS, key=_QUOTED.sub("", text.lstrip().partition("\n")[0]).count)
+        reader = _reader(text, self._delimiter)
         try:
-            rows = [row for row in _reader(text, self._delimiter) if not _is_blank(row)]
+            with _long_fields():
+                row = next(row for row in reader if not _is_blank(row))
         except csv.Error as error:
             if _UNFINISHED in str(error):
                 return None
             raise InputError(f"{self._where}: the header is no CSV ({clipped(str(error), 80)}); give column names") from error
-        if len(rows) > 1:  # one line of bytes, several for the reader
+        used = "".join(islice(io.StringIO(text, newline=""), reader.line_num))
+        if used.endswith("\r") and len(used) < len(text):
             raise InputError(f"{self._where}: lines end with a carriage return alone; save the file with line feeds")
-        return rows[0]
-
-    def _text(self, data: bytes, offset: int) -> str:
         try:
-            return data.decode()
-        except UnicodeDecodeError as error:
-            raise InputError(f"{self._where}: byte {offset + error.start} is not UTF-8 text; save the file as UTF-8") from error
+            return row, len(used.encode())
+        except UnicodeEncodeError as error:
+            raise InputError(f"{self._where}: the header is not UTF-8 text; save the file as UTF-8") from error
 
     def _cells(self, offset: int) -> tuple[bytes, list[list[str]]]:
         """Whole rows from an offset: the bytes that they are, and the cells of each column."""
