@@ -167,5 +167,5 @@ def niw_rule(niw: NiwQueue) -> str:
         return "routed on arrival"
     levels = zip(niw.release_count, niw.release_utilization, strict=True)
     return (
-        ", ".join(f"{count} at or under {level:.0%}" for count, level in levels) + f"; as IW after {niw.promote_after_s / 3600:g} h"
+        ", ".join(f"{count} at or under {level:.0%}" for count, level in levels) + f"; first after {niw.promote_after_s / 3600:g} h"
     )

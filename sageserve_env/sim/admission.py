@@ -1,6 +1,7 @@
 """Which waiting request is admitted next: FCFS, EDF, PF or DPA (paper section 4).
 
 Each tier's waiting requests form a list ordered by arrival, hence by deadline, so every order is a rule over the lists' heads.
+Before every order stands age: a non-interactive request that has grown old is admitted before all that wait (paper section 5).
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ def next_queue(s: Sim, vm: int) -> int:
         return DECODE_QUEUE
     if s.instance[vm].waiting == 0:
         return NONE
+    old = old_queue(s, lists)
+    if old != NONE:
+        return old
     order = s.clock[0].order
     if order == FCFS:
         return earliest_arrival(s.flight, lists)
@@ -32,6 +36,22 @@ def next_queue(s: Sim, vm: int) -> int:
     if order == DPA:
         return by_bucket(s, lists)
     return first_tier(lists)
+
+
+@kernel
+def old_queue(s: Sim, lists: Any) -> int:
+    """The list whose head is an old non-interactive request; ``NONE`` when none is old. The expired are the older ones."""
+    for queue in (N_TIERS + NIW, NIW):
+        if lists[queue].head != NONE and is_old(s, lists[queue].head):
+            return queue
+    return NONE
+
+
+@kernel
+def is_old(s: Sim, slot: int) -> bool:
+    """Whether a request is non-interactive and so old that it goes before all others: else it might never, under overload."""
+    request = s.flight[slot]
+    return request.tier == NIW and request.arrival_s <= s.clock[0].now_s - s.settings[0].promote_after_s
 
 
 @kernel

@@ -6,7 +6,7 @@ import math
 
 from sageserve_env.compile import kernel
 from sageserve_env.sim import heap, queues
-from sageserve_env.sim.admission import earliest_arrival, next_queue
+from sageserve_env.sim.admission import earliest_arrival, is_old, next_queue
 from sageserve_env.sim.breaches import book_breach
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.latency import bin_of
@@ -95,7 +95,7 @@ def assign(s: Sim, vm: int, slot: int) -> None:
     request.vm = vm
     inst.pending_tokens += request.prompt + 1
     cuts = is_cut_by(s, vm, slot)
-    queues.insert(s.flight, s.queue[vm, request.rank], slot)
+    queues.insert(s.flight, s.queue[vm, request.tier], slot)
     inst.waiting += 1
     if inst.prefills + inst.decodes == 0:
         start_iteration(s, vm)
@@ -120,6 +120,8 @@ def is_cut_by(s: Sim, vm: int, slot: int) -> bool:
 @kernel
 def comes_behind(s: Sim, vm: int, slot: int) -> bool:
     """Whether, first come, first served, a new request is admitted after one that waits already."""
+    if is_old(s, slot):
+        return False
     first = earliest_arrival(s.flight, s.queue[vm])
     return first != NONE and s.flight[s.queue[vm, first].head].key_s <= s.flight[slot].key_s
 
@@ -279,7 +281,7 @@ def preempt(s: Sim, vm: int) -> None:
     lane.waiting += 1
     lane.waiting_tokens += request.prompt
     lane.running -= 1
-    queues.insert(s.flight, s.queue[vm, request.rank], slot)
+    queues.insert(s.flight, s.queue[vm, request.tier], slot)
     s.clock[0].preempted += 1
 
 

@@ -1,10 +1,10 @@
-"""The queue manager of non-interactive requests: released where there is room, promoted when they grow old (paper section 5)."""
+"""The queue manager of non-interactive requests: released where there is room, routed as interactive when old (paper section 5)."""
 
 from __future__ import annotations
 
 from sageserve_env.compile import kernel
 from sageserve_env.sim import queues
-from sageserve_env.sim.routing import origin_of, rank_as, route, send, utilization
+from sageserve_env.sim.routing import origin_of, route, send, utilization
 from sageserve_env.sim.state import IW_N, NIW, NONE, Sim
 
 
@@ -55,12 +55,10 @@ def take(s: Sim, origin: int) -> int:
 
 @kernel
 def promote_old(s: Sim) -> None:
-    """Route requests that have grown old in a central queue as if they were IW-N that arrive now."""
-    now_s, oldest_s = s.clock[0].now_s, s.clock[0].now_s - s.settings[0].promote_after_s
+    """Route requests that have grown old in a central queue like IW-N; that they go first then is for ``admission`` to see."""
+    oldest_s = s.clock[0].now_s - s.settings[0].promote_after_s
     for origin in range(NIW, s.origin.shape[0], NIW + 1):
         queue = s.central[origin]
         while queue.head != NONE and s.flight[queue.head].arrival_s <= oldest_s:
-            slot = take(s, origin)
             s.origin[origin].promoted += 1
-            rank_as(s, slot, IW_N, now_s)
-            route(s, slot)
+            route(s, take(s, origin), IW_N)

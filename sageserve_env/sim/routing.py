@@ -55,7 +55,7 @@ def arrival(s: Sim, row: Any) -> None:
         origin.queued_tokens += row.prompt_tokens
         clock.niw_queued += 1
     else:
-        route(s, slot)
+        route(s, slot, row.tier)
 
 
 @kernel
@@ -81,16 +81,8 @@ def fill(s: Sim, slot: int, row: Any) -> None:
     request.routed_s = request.prefill_start_s = request.first_token_s = request.decode_start_s = NEVER_S
     request.breached = 0
     request.unattainable = quickest_s(s, slot) > s.tier[row.tier].slo_s
-    rank_as(s, slot, row.tier, row.arrival_s)
-
-
-@kernel
-def rank_as(s: Sim, slot: int, tier: int, arrival_s: float) -> None:
-    """Set what the admission orders read: as a request of ``tier`` that arrived at ``arrival_s``."""
-    request = s.flight[slot]
-    request.rank = tier
-    request.key_s = arrival_s + s.tier[tier].fcfs_offset_s
-    request.deadline_s = arrival_s + s.tier[tier].slo_s
+    request.key_s = row.arrival_s + s.tier[row.tier].fcfs_offset_s
+    request.deadline_s = row.arrival_s + s.tier[row.tier].slo_s
 
 
 @kernel
@@ -135,8 +127,8 @@ def fits_somewhere(s: Sim, slot: int) -> bool:
 
 
 @kernel
-def route(s: Sim, slot: int) -> None:
-    """Send a request to the first region in its order below the threshold, else to the least utilized.
+def route(s: Sim, slot: int, tier: int) -> None:
+    """Send a request to the first region in its order below the threshold, else to the least utilized; it enters as of ``tier``.
 
     A region's weight divides its utilization: a region of weight 0.5 looks twice as full, one of weight 0 is used last.
     """
@@ -145,7 +137,7 @@ def route(s: Sim, slot: int) -> None:
     order = s.preference[request.origin, request.preference]
     best, best_load = NONE, NEVER_S
     for region in order:
-        endpoint = endpoint_for(s, region, request.model, request.rank)
+        endpoint = endpoint_for(s, region, request.model, tier)
         load = apparent_load(s, endpoint, region, request.model, request.prompt + request.output)
         if load < threshold:
             send(s, slot, endpoint, region)

@@ -165,7 +165,7 @@ QUEUE = np.dtype([("head", "i4"), ("tail", "i4")], align=True)
 FLIGHT = np.dtype(
     [
         ("arrival_s", "f8"),
-        ("key_s", "f8"),  # place among waiting requests of its rank
+        ("key_s", "f8"),  # place among waiting requests of its tier
         ("deadline_s", "f8"),
         ("routed_s", "f8"),
         ("prefill_start_s", "f8"),
@@ -182,7 +182,6 @@ FLIGHT = np.dtype(
         ("model", "u1"),
         ("origin", "u1"),
         ("tier", "u1"),
-        ("rank", "u1"),  # tier that its admission is ordered by
         ("preference", "u1"),
         ("unattainable", "u1"),
         ("breached", "u1"),

@@ -126,7 +126,8 @@ def chiron() -> World:
 FIXED_FLEET = Scaling(scale_out_utilization=1.0, scale_in_utilization=0.0, min_instances=1)
 """No utilization is above 1 or below 0, so an endpoint stays as it starts."""
 
-NIW_UNMANAGED = NiwQueue(managed=False)
+NIW_UNMANAGED = NiwQueue(managed=False, promote_after_s=math.inf)
+"""The authors' code without its queue manager [C]; it has no ageing."""
 
 NIW_AUTHORS = NiwQueue(release_utilization=(0.6, 0.5), release_count=(2, 1), release_on_tick=False, promote_after_s=math.inf)
 """The authors' release rule [C]: two requests at a utilization in (0.5, 0.6], one at or under 0.5 (the paper: one, then two)."""

@@ -171,7 +171,7 @@ class NiwQueue:
             signal; at or under the second, ``release_count[1]``.
         release_count: Requests released for each level.
         release_on_tick: Also signal every scaling tick, so that an idle endpoint is not starved.
-        promote_after_s: Age at which a queued request is routed as interactive, with IW-N priority.
+        promote_after_s: Age at which a queued request is routed like IW-N, and one at an instance is admitted before all that wait.
     """
 
     managed: bool = True

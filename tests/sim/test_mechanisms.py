@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sageserve_env.sim import Knobs, Simulator
+from sageserve_env.sim import ADMISSION_ORDERS, Knobs, Simulator
 from sageserve_env.world.schema import (
     Dpa,
     LeadTimes,
@@ -347,16 +347,39 @@ def test_old_requests_are_promoted():
     assert log["routed_s"][1] == log["completion_s"][0]
 
 
-def test_a_promoted_request_has_the_priority_of_interactive_ones():
+@pytest.mark.parametrize("order", ADMISSION_ORDERS)
+def test_an_old_request_goes_before_all_that_wait(order):
     world = toy_world(
         scaling=Scaling(tick_s=15.0, scale_out_utilization=1.0),
         niw=NiwQueue(release_utilization=(0.0, 0.0), release_on_tick=False, promote_after_s=10.0),
         serving=Serving(max_batch=1),
     )
-    # The instance is busy until 20.7 s. The old request joins at 15 s: after IW-F, among IW-N by the time of its promotion.
-    rows = requests((1.0, 1, 1, NIW), (5.0, 990, 1, IW_F), (14.0, 1, 1, IW_N), (16.0, 1, 1, IW_N), (17.0, 1, 1, IW_F))
-    log = log_by_request(simulate(world, rows, knobs=Knobs.static(world, "PF")))
-    assert np.argsort(log["prefill_start_s"]).tolist() == [1, 4, 2, 0, 3]
+    # The instance is busy from 5 s to 20.7 s. The old request joins it at 15 s, behind three that came to it before and after.
+    rows = requests((1.0, 1, 1, NIW), (0.5, 1, 1, IW_F), (5.0, 990, 1, IW_F), (5.5, 1, 1, IW_N), (16.0, 1, 1, IW_F))
+    rows = np.sort(rows, order="arrival_s")
+    log = log_by_request(simulate(world, rows, knobs=Knobs.static(world, order)))
+    assert log["routed_s"][1] == 15.0
+    assert np.argsort(log["prefill_start_s"]).tolist()[:3] == [0, 2, 1]
+
+
+@pytest.mark.parametrize("order", ADMISSION_ORDERS)
+@pytest.mark.parametrize("is_managed", [True, False])
+def test_non_interactive_requests_meet_their_level_under_any_overload(order, is_managed):
+    # Interactive requests alone bring three times the work that the instance does, and their queue grows all the time.
+    world = toy_world(
+        tiers=(Tier("IW-F", 1.0), Tier("IW-N", 60.0), Tier("NIW", 96.0)),
+        niw=NiwQueue(managed=is_managed, promote_after_s=40.0),
+        scaling=Scaling(tick_s=1.0),
+        dpa=Dpa(0.5, 1e6),  # nothing interactive is ever severely expired
+        serving=Serving(max_batch=4),
+    )
+    interactive = [(second / 2, 64, 8, second % 2, 0) for second in range(1200)]
+    rows = requests(*interactive, *[(float(second), 64, 8, NIW) for second in range(5, 600, 20)])
+    rows = np.sort(rows, order="arrival_s", kind="stable")
+    sim = simulate(world, rows, until_s=700.0, knobs=Knobs.static(world, order), check=False)
+    fast, normal, batch = sim.metrics().service_by("tier")
+    assert fast.waiting + normal.waiting > 600
+    assert (batch.completed, batch.slo_attainment) == (30, 1.0)
 
 
 # --- the fleet --------------------------------------------------------------------------------------------------------------
