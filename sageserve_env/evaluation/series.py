@@ -32,7 +32,7 @@ class Sampler:
     - ``spot/<region>``: mean VMs that serve nobody.
     - ``requests_per_s/<model>/<tier>``, ``prompt_tokens_per_s/<model>/<tier>``: arrivals.
     - ``ttft_p50_s/<tier>``, ``ttft_p95_s/<tier>``: time to first token of the requests that completed in the interval.
-    - ``slo_attainment/<tier>``: their share within the service level, 0 to 1.
+    - ``slo_attainment/<tier>``: share within the service level, 0 to 1, of those and of the requests rejected in the interval.
     - ``queued_niw``: non-interactive requests in the central queue at the end of the interval; ``oldest_queued_s``: age of the
       oldest, 0 where none waits.
     - ``dollars_per_h``: active, provisioning and draining instances at list price.
@@ -68,7 +68,7 @@ class Sampler:
             (now.arrived - before.arrived).sum(axis=0).ravel() / interval_s,
             (now.arrived_tokens - before.arrived_tokens).sum(axis=0).ravel() / interval_s,
             *percentiles(sums.ttft_counts - sums_before.ttft_counts, TTFT_SHARES).T,
-            ratio((now.slo_met - before.slo_met).sum(axis=0), (now.completed - before.completed).sum(axis=0)),
+            ratio((now.slo_met - before.slo_met).sum(axis=0), finished(now) - finished(before)),
             [now.queued.sum(), now.oldest_queued_s.max(), (sum(vm_s[:3]) * self._price).sum() / interval_s],
         )
         self._rows.append(np.concatenate(parts))
@@ -78,6 +78,11 @@ class Sampler:
         table = np.array(self._rows).reshape(-1, len(self._names))
         columns: Series = dict(zip(self._names, table.T.copy(), strict=True))
         return {name: column.astype(np.int64) if is_count(name) else column for name, column in columns.items()}
+
+
+def finished(seen: Telemetry) -> NDArray[np.int64]:
+    """Requests completed or rejected so far by tier, shape (T,)."""
+    return seen.completed.sum(axis=0) + seen.rejected.sum(axis=(0, 1))
 
 
 COUNTS = ("waiting", "queued_niw")

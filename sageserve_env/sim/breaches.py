@@ -13,23 +13,46 @@ from sageserve_env.sim.state import FREE_SLOT, NIW, Sim
 @kernel
 def book_breach(s: Sim, slot: int, elapsed_s: float) -> None:
     """Count a request as breached if ``elapsed_s`` exceeds its service level and some fleet could have met it."""
-    request = s.flight[slot]
-    if elapsed_s > s.tier[request.tier].slo_s and not request.unattainable and not request.breached:
+    if is_breach(s, slot, elapsed_s):
+        request = s.flight[slot]
         request.breached = 1
         s.origin[origin_of(s, request.origin, request.model, request.tier)].breached += 1
 
 
 @kernel
+def is_breach(s: Sim, slot: int, elapsed_s: float) -> bool:
+    """Whether ``elapsed_s`` makes a breach of a request that is not booked."""
+    request = s.flight[slot]
+    return elapsed_s > s.tier[request.tier].slo_s and not request.unattainable and not request.breached
+
+
+@kernel
+def open_s(s: Sim, slot: int) -> float:
+    """How long a request in flight has been without what its service level is about; 0 if it has that, or the slot is free."""
+    request = s.flight[slot]
+    if request.tier != FREE_SLOT and (request.tier == NIW or request.first_token_s == NEVER_S):
+        return s.clock[0].now_s - request.arrival_s
+    return 0.0
+
+
+@kernel
 def book_overdue(s: Sim) -> None:
     """Count the requests in flight whose service level has passed. O(requests in flight): for control instants."""
-    now_s = s.clock[0].now_s
     for slot in range(s.clock[0].flight_used):
-        request = s.flight[slot]
-        if request.tier != FREE_SLOT and (request.tier == NIW or request.first_token_s == NEVER_S):
-            book_breach(s, slot, now_s - request.arrival_s)
+        elapsed_s = open_s(s, slot)
+        if elapsed_s > 0.0:
+            book_breach(s, slot, elapsed_s)
 
 
 @entry_point
-def settle_breaches(*arrays: Any) -> None:
-    """Bring the counts of breaches up to now; ``arrays`` are those of :class:`Sim`."""
-    book_overdue(Sim(*arrays))
+def count_overdue(counts: Any, *arrays: Any) -> None:
+    """Add what :func:`book_overdue` would book to ``counts``, shape (R * M * T,); changes nothing of the state.
+
+    ``arrays`` are those of :class:`Sim`.
+    """
+    s = Sim(*arrays)
+    for slot in range(s.clock[0].flight_used):
+        elapsed_s = open_s(s, slot)
+        if elapsed_s > 0.0 and is_breach(s, slot, elapsed_s):
+            request = s.flight[slot]
+            counts[origin_of(s, request.origin, request.model, request.tier)] += 1

@@ -99,7 +99,7 @@ def service_cells(world: World, arrays: dict[str, Any]) -> Cells:
         "arrived_prompt_tokens": origin["prompt_tokens"],
         "hist": hist.sum(axis=2, dtype=np.int64),
         "overdue": unfinished["overdue"],
-        "unattainable": lane["slo_unattainable"].sum(axis=2) + unfinished["hopeless"],
+        "unattainable": lane["slo_unattainable"].sum(axis=2) + unfinished["hopeless"] + origin["rejected"],
         "travelling": unfinished["sent"] - lane["waiting"].sum(axis=2) - lane["running"].sum(axis=2),
         "oldest_queued_s": unfinished["oldest_queued_s"],
         "oldest_unfinished_s": unfinished["oldest_unfinished_s"],
@@ -164,7 +164,7 @@ def service_rows(world: World, scope: str, cells: Cells) -> list[ServiceRow]:
 
 def derived(cells: Cells) -> Cells:
     """What follows from merged sums: misses, shares and means; NaN where nothing was counted."""
-    missed = cells["completed"] - cells["slo_met"] + cells["overdue"]
+    missed = cells["completed"] - cells["slo_met"] + cells["overdue"] + cells["rejected"]
     decided = cells["slo_met"] + missed
     return {
         "slo_missed": missed,

@@ -21,7 +21,7 @@ class ServiceRow:
 
     A region is the one that served, save in ``arrived``, ``arrived_prompt_tokens``, ``rejected``, ``queued``, ``promoted``,
     ``oldest_queued_s``: there it is the region of origin. Rows that merge regions balance: arrived = rejected + completed +
-    travelling + waiting + running + queued.
+    travelling + waiting + running + queued. The rejected count as missed and unattainable in their region of origin.
 
     Attributes:
         scope: What tells the row from others: ``"total"``, ``"tier"``, ``"model"``, ``"model-tier"``, ``"region"`` or
@@ -34,10 +34,10 @@ class ServiceRow:
         arrived_prompt_tokens: Prompt tokens of the arrived.
         prompt_tokens, output_tokens: Tokens of the completed.
         slo_met: Requests completed within their service level: time to first token for IW-F and IW-N, completion for NIW.
-        slo_missed: Completed outside it, or overdue.
+        slo_missed: Completed outside it, overdue, or rejected.
         overdue: Unfinished now, their service level already missed; of the region of origin until they are sent to another.
-        unattainable: Of the missed, those that no fleet could have met: prefill (for NIW, the whole output) on an idle instance
-            and the network alone take longer.
+        unattainable: Of the missed, those that no fleet could have met: the rejected, and those of which prefill (for NIW, the
+            whole output) on an idle instance and the network alone take longer.
         slo_attainment: slo_met / (slo_met + slo_missed).
         slo_attainment_of_attainable: The same without the unattainable.
         ttft_mean_s, ttft_p50_s, ...: Time to first token of the completed, from arrival at the global router.

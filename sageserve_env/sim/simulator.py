@@ -13,7 +13,7 @@ from sageserve_env.compile import announce
 from sageserve_env.errors import InputError
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
-from sageserve_env.sim.breaches import settle_breaches
+from sageserve_env.sim.breaches import count_overdue
 from sageserve_env.sim.build import world_tables
 from sageserve_env.sim.checks import INVARIANTS, first_broken
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
@@ -139,8 +139,10 @@ class Simulator:
 
     def telemetry(self) -> Telemetry:
         """What a policy sees now; a copy that later events do not change."""
-        settle_breaches(*self._arguments())
-        return read_telemetry(self._state, len(self.world.regions), len(self.world.models), len(self.world.vm_types))
+        overdue = np.zeros(len(self._state["origin"]), np.int64)
+        count_overdue(overdue, *self._arguments())
+        sizes = len(self.world.regions), len(self.world.models), len(self.world.vm_types)
+        return read_telemetry(self._state, *sizes, overdue)
 
     def metrics(self) -> Metrics:
         """What has been achieved so far, by model, region and tier; a copy that later events do not change."""
@@ -158,7 +160,8 @@ class Simulator:
         """
         if self._log_buffer.shape[0] == 0:
             raise InputError("request_log(): no log was kept; build the Simulator with log_requests=True")
-        return np.concatenate([*self._log, self._log_buffer[: self._state["clock"][0]["log_rows"]]])
+        parts = [*self._log, self._log_buffer[: self._state["clock"][0]["log_rows"]]]
+        return np.concatenate([part.view(np.uint8) for part in parts]).view(st.LOG)  # with the padding, which is zero
 
     def snapshot(self) -> Snapshot:
         """Everything that decides the future, and the log so far."""
@@ -177,7 +180,7 @@ class Simulator:
         self._stream.restore(snapshot.stream)
         self._chunk, self._is_last_chunk = snapshot.chunk, snapshot.is_last_chunk
         *self._log, unfinished = snapshot.log
-        self._log_buffer[: len(unfinished)] = unfinished
+        copy_bytes(self._log_buffer[: len(unfinished)], unfinished)
 
     def _arguments(self) -> tuple[Any, ...]:
         """The arrays of :class:`sim.state.Sim`."""

@@ -70,7 +70,9 @@ class Telemetry:
     spot_s: Reals
 
 
-def read_telemetry(arrays: dict[str, Any], n_regions: int, n_models: int, n_types: int) -> Telemetry:
+def read_telemetry(
+    arrays: dict[str, Any], n_regions: int, n_models: int, n_types: int, overdue: NDArray[np.int64] | None = None
+) -> Telemetry:
     """Copy one environment's telemetry out of its state.
 
     Args:
@@ -78,6 +80,7 @@ def read_telemetry(arrays: dict[str, Any], n_regions: int, n_models: int, n_type
         n_regions: R.
         n_models: M.
         n_types: K.
+        overdue: Breaches by origin that the state has not booked yet (``breaches.count_overdue``), shape (R * M * T,); None: none.
     """
     clock, endpoint, fleet = arrays["clock"][0], arrays["endpoint"], arrays["fleet"]
     lane = arrays["lane"].reshape(-1, st.N_TIERS)
@@ -101,7 +104,7 @@ def read_telemetry(arrays: dict[str, Any], n_regions: int, n_models: int, n_type
         arrived=origin["arrived"].copy(),
         arrived_tokens=origin["prompt_tokens"].copy(),
         rejected=origin["rejected"].copy(),
-        breached=origin["breached"].copy(),
+        breached=origin["breached"] + (0 if overdue is None else overdue.reshape(origin.shape)),
         queued=origin["queued"][:, :, st.NIW].copy(),
         queued_tokens=origin["queued_tokens"][:, :, st.NIW].copy(),
         oldest_queued_s=oldest_ages(arrays["flight"], heads[:, :, st.NIW], now_s),

@@ -10,7 +10,7 @@ import pytest
 
 from sageserve_env.env.rendering.dashboard import Dashboard
 from sageserve_env.env.rendering.fleet import FleetMap, fit_squares
-from sageserve_env.env.rendering.history import MOST_SLOTS, History
+from sageserve_env.env.rendering.history import MOST_SLOTS, History, read_attainment
 from sageserve_env.errors import InputError
 from sageserve_env.sim.simulator import Simulator
 from sageserve_env.sim.telemetry import Telemetry
@@ -102,6 +102,12 @@ def test_any_fleet_fits(regions, models, vms):
     assert max(map(len, lines)) <= 100
     for region in world.regions:
         assert any(line.startswith(region.name) for line in lines)
+
+
+def test_the_rejected_count_as_not_served():
+    world = make_world(1, 1)
+    seen = dataclasses.replace(make_telemetry(world, STEP_S), rejected=np.array([[[2, 0, 4]]]))
+    assert read_attainment(seen).tolist() == [3 / 6, 3 / 4, 3 / 8, 9 / 18]
 
 
 def test_nothing_completed_and_nobody_active():

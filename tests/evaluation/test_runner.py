@@ -11,6 +11,7 @@ from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import TIERS, published
+from tests.sim.helpers import ArrayWorkload, requests, toy_world
 
 SCENARIO = Scenario("slice", published(instances=4), O365Week(start_s=126_000.0, duration_s=700.0), control_interval_s=200.0)
 
@@ -97,6 +98,14 @@ def test_one_interval_has_the_percentiles_of_the_whole():
     for row in result.metrics.fleet_by("model-region-vm_type"):
         utilization = result.series[f"utilization/{row.region}/{row.model}/unified"]
         assert utilization.tolist() == [pytest.approx(row.mean_utilization)]
+
+
+def test_an_interval_that_rejects_says_so():
+    world = toy_world(instances=3)  # 1,000 KV tokens
+    rows = requests((1.0, 50, 5, 1), (2.0, 999, 2, 1), (101.0, 999, 2, 1), (201.0, 50, 5, 1))
+    scenario = Scenario("too large", world, ArrayWorkload(rows), duration_s=300.0)
+    series = run_episode(scenario, StaticPolicy(), resolution_s=100.0).series
+    assert series["slo_attainment/IW-N"].tolist() == [0.5, 0.0, 1.0]
 
 
 def test_after_the_workload_the_fleet_runs_dry():

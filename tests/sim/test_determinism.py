@@ -41,12 +41,7 @@ def outcome(sim, *, without_cursor=False):
         clock = sim._state["clock"].copy()
         clock["cursor"] = 0
         state["clock"] = clock.tobytes()
-    return log_bytes(sim.request_log()), state
-
-
-def log_bytes(log):
-    """The log's fields as bytes; what lies between them is padding."""
-    return b"".join(log[name].tobytes() for name in log.dtype.names)
+    return sim.request_log().tobytes(), state
 
 
 def assert_same(one, other, seed):
@@ -126,7 +121,35 @@ def test_a_snapshot_of_a_restored_simulator_is_the_snapshot():
         again = sim.snapshot()
         assert {k: v.tobytes() for k, v in again.arrays.items()} == {k: v.tobytes() for k, v in snapshot.arrays.items()}
         assert again.stream == snapshot.stream
-        assert log_bytes(np.concatenate(again.log)) == log_bytes(np.concatenate(snapshot.log))
+        assert [part.tobytes() for part in again.log] == [part.tobytes() for part in snapshot.log]
+
+
+def test_reading_changes_nothing():
+    breaches = 0
+    for seed in SEEDS[:40]:
+        sim, plan = case(seed, 7)
+        follow(sim, plan[:2], end_s=max(30.0, plan[1][0]))
+        before = outcome(sim)
+        seen = sim.telemetry()
+        sim.metrics(), sim.running_sums(), sim.snapshot()
+        assert_same(before, outcome(sim), seed)
+        again = sim.telemetry()
+        assert np.array_equal(seen.breached, again.breached)
+        breaches += int(seen.breached.sum())
+    assert breaches > 100
+
+
+def test_telemetry_on_the_way_moves_no_later_breach():
+    for seed in SEEDS[:40]:
+        (watched, plan), (alone, _) = case(seed), case(seed)
+
+        def advance(sim, until_s):
+            for stop_s in np.linspace(sim.now_s, until_s, 9):
+                sim.advance(float(stop_s))
+                sim.telemetry()
+
+        follow(watched, plan, step=advance)
+        assert np.array_equal(watched.telemetry().breached, follow(alone, plan).telemetry().breached), seed
 
 
 def test_threads_at_once_or_one_after_the_other():

@@ -12,6 +12,7 @@ from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.sim.metrics import Metrics
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import TIERS, chiron, published, siloed
+from tests.sim.helpers import IW_N, requests, simulate, toy_world
 
 TUESDAY_11_S = 126_000.0
 SUMS = (
@@ -133,8 +134,8 @@ def test_mean_utilization_is_a_weighted_mean(metrics):
 
 def test_attainment_counts_what_is_decided(metrics):
     for row in metrics.service:
-        assert row.slo_met + row.slo_missed == row.completed + row.overdue
-        assert row.unattainable <= row.slo_missed
+        assert row.slo_met + row.slo_missed == row.completed + row.overdue + row.rejected
+        assert row.rejected <= row.unattainable <= row.slo_missed
         if row.slo_met + row.slo_missed > 0:
             assert row.slo_attainment == row.slo_met / (row.slo_met + row.slo_missed)
             assert row.slo_attainment_of_attainable >= row.slo_attainment
@@ -149,6 +150,19 @@ def test_no_fleet_meets_the_unattainable():
     assert row.unattainable == row.slo_missed >= row.completed
     assert row.slo_attainment == 0
     assert math.isnan(row.slo_attainment_of_attainable)
+
+
+def test_the_rejected_are_missed_and_unattainable():
+    world = toy_world(regions=2, instances=3)  # 1,000 KV tokens
+    fits, too_large = (50, 5), (999, 2)
+    rows = requests(*[(10.0 * k, *(fits if k % 2 else too_large), IW_N, k % 2) for k in range(6)])
+    metrics = simulate(world, rows).metrics()
+    for row in (metrics.total, metrics.service_by("tier")[IW_N]):
+        assert (row.rejected, row.slo_met, row.slo_missed, row.unattainable) == (3, 3, 3, 3)
+        assert (row.slo_attainment, row.slo_attainment_of_attainable) == (0.5, 1.0)
+    here, there = metrics.service_by("region")  # the origins of the too large, and of those that fit
+    assert (here.slo_attainment, there.slo_attainment) == (0.0, 1.0)
+    assert math.isnan(here.slo_attainment_of_attainable)
 
 
 def test_work_left_waiting_past_its_deadline_is_missed():

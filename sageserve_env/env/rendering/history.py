@@ -62,7 +62,8 @@ class History:
         usd_per_h: The same over the last interval.
         requests_per_s, tokens_per_s: Arrivals and their prompt tokens over the last interval.
         queued, oldest_queued_s: NIW in the central queues now.
-        attainment: Share of the completed requests within their service level so far, by tier, then overall; shape (T + 1,).
+        attainment: Share of the completed and rejected requests within their service level so far, by tier, then overall; shape
+            (T + 1,).
         initial_usd_per_h, initial_instances: Of the fleet that the world starts with.
     """
 
@@ -200,10 +201,11 @@ def read_fleet(telemetry: Telemetry, world: World) -> Fleet:
 
 
 def read_attainment(telemetry: Telemetry) -> Reals:
-    """Share within the service level by tier and overall, shape (T + 1,); NaN where no request completed."""
-    met, completed = telemetry.slo_met.sum(axis=0), telemetry.completed.sum(axis=0)
-    met, completed = np.append(met, met.sum()), np.append(completed, completed.sum())
-    return np.where(completed > 0, met / np.maximum(completed, 1), np.nan)
+    """Share within the service level by tier and overall, shape (T + 1,); NaN where no request completed or was rejected."""
+    met = telemetry.slo_met.sum(axis=0)
+    finished = telemetry.completed.sum(axis=0) + telemetry.rejected.sum(axis=(0, 1))
+    met, finished = np.append(met, met.sum()), np.append(finished, finished.sum())
+    return np.where(finished > 0, met / np.maximum(finished, 1), np.nan)
 
 
 def clock_text(week_s: float) -> str:
