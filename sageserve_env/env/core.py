@@ -28,6 +28,7 @@ from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload import kernel as generator
 from sageserve_env.workload.generated import IntensityWorkload, Tables
+from sageserve_env.workload.play import play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
 from sageserve_env.workload.sizes import CELLS
 from sageserve_env.world.schema import World
@@ -302,7 +303,7 @@ def with_instances(world: World, instances: dict[str, int]) -> World:
 
 def all_requests(workload: Workload, world: World, seed: int) -> Chunk:
     """Every request of a workload in one array."""
-    stream = workload.stream(world, seed)
+    stream = play(workload, world, seed)
     chunks = []
     while len(chunk := stream.next_chunk()):
         chunks.append(chunk)

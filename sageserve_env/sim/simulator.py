@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.compile import announce
 from sageserve_env.errors import InputError
+from sageserve_env.identity import parts, require_same
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
 from sageserve_env.sim.breaches import count_overdue
@@ -21,7 +23,9 @@ from sageserve_env.sim.measure import RunningSums, read_metrics, read_running_su
 from sageserve_env.sim.metrics import Metrics
 from sageserve_env.sim.start import copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
+from sageserve_env.workload.play import Mark, place_of, play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
+from sageserve_env.world.checks import MOST_S, is_number, require_count
 from sageserve_env.world.schema import World
 from sageserve_env.world.validate import validate
 
@@ -31,13 +35,20 @@ FIRST_FLIGHT_SLOTS = 1024
 MAX_IN_FLIGHT = 1 << 24
 """Slots that the pool of requests in flight begins with, and the most that it grows to by default (about 2 GiB)."""
 
+MOST_SLOTS = (1 << 31) - 1
+"""The most that an index of the pool can count."""
+
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A simulator at one instant, random state of its workload included. Opaque; from the same world and workload only."""
+    """A simulator at one instant, random state of its workload included. Opaque.
 
+    ``identity`` says, by name, what it belongs to: :meth:`Simulator.restore` takes it where all of that is equal.
+    """
+
+    identity: Mapping[str, str]
     arrays: dict[str, NDArray[Any]]
-    stream: Any
+    stream: Mark
     chunk: Chunk
     is_last_chunk: bool
     log: tuple[NDArray[Any], ...]
@@ -57,7 +68,8 @@ class Simulator:
         max_in_flight: Most requests in the system at once. The pool starts small and grows up to here.
 
     Raises:
-        InputError: The world is not valid, or the workload names a model or region that the world does not have.
+        InputError: The world is not valid, the workload is none or names a model or region that the world does not have, or
+            another argument is out of range.
 
     Example:
         >>> from sageserve_env.world import load_world
@@ -78,13 +90,15 @@ class Simulator:
         check: bool = False,
         max_in_flight: int = MAX_IN_FLIGHT,
     ) -> None:
-        if max_in_flight < 1:
-            raise InputError(f"max_in_flight = {max_in_flight}; give at least 1")
+        require_count("max_in_flight", max_in_flight, 1, MOST_SLOTS)
+        if not isinstance(world, World):
+            raise InputError(f"world = {world!r:.40} is no World; give load_world(name or path)")
         announce("sim")
         self.world = validate(world)
         self.workload = workload
-        self.max_in_flight = max_in_flight
-        self._stream = workload.stream(world, seed)
+        self.max_in_flight = int(max_in_flight)
+        self._seed = seed
+        self._stream = play(workload, world, seed)
         self._tables = world_tables(world)
         self._check = check
         self._state = start_state(world, self._tables, Knobs.static(world), min(FIRST_FLIGHT_SLOTS, max_in_flight))
@@ -110,10 +124,11 @@ class Simulator:
             until_s: Where to stop, in seconds since the start of the workload.
 
         Raises:
-            InputError: ``until_s`` is before now or not finite, or more than ``max_in_flight`` requests are in the system.
+            InputError: ``until_s`` is before now, beyond ``MOST_S`` or no number, a chunk of the workload cannot be used, or more
+                than ``max_in_flight`` requests are in the system.
         """
-        if not math.isfinite(until_s) or until_s < self.now_s:
-            raise InputError(f"advance(until_s={until_s}): give a finite time at or after now, {self.now_s} s")
+        if not is_number(until_s) or not self.now_s <= until_s <= MOST_S:
+            raise InputError(f"advance(until_s={until_s!r:.40}): give seconds from now, {self.now_s}, to {MOST_S:g}")
         while True:
             why = kernel.advance(float(until_s), self._is_last_chunk, 1 if self._check else NO_LIMIT, *self._arguments())
             if why == kernel.REACHED:
@@ -131,8 +146,10 @@ class Simulator:
         """Put knobs into force now. Bounds move endpoints at once; everything else acts from the next event on.
 
         Raises:
-            InputError: A knob has the wrong shape or a value out of its range; nothing is changed then.
+            InputError: These are no knobs, or one has the wrong shape or a value out of its range; nothing is changed then.
         """
+        if not isinstance(knobs, Knobs):
+            raise InputError(f"knobs = {knobs!r:.40} is no Knobs; give Knobs, such as Knobs.static(world)")
         knobs.validated(self.world)
         write_knobs(self._state, knobs)
         kernel.settle(ADMISSION_ORDERS.index(knobs.admission_order), *self._arguments())
@@ -168,19 +185,48 @@ class Simulator:
         used = int(self._state["clock"][0]["flight_used"])
         arrays = {name: duplicate(array[:used] if name == "flight" else array) for name, array in self._state.items()}
         log = (*self._log, duplicate(self._log_buffer[: self._state["clock"][0]["log_rows"]]))
-        return Snapshot(arrays, self._stream.snapshot(), self._chunk, self._is_last_chunk, log)
+        return Snapshot(self._identity, arrays, self._stream.snapshot(), self._chunk, self._is_last_chunk, log)
 
     def restore(self, snapshot: Snapshot) -> None:
-        """Return to a snapshot; what follows is the same, bit for bit, as what followed it."""
+        """Return to a snapshot; what follows is the same, bit for bit, as what followed it.
+
+        It may come from another simulator, also of another process, that was built from an equal world and workload, the same
+        seed and the same ``log_requests``.
+
+        Raises:
+            InputError: It is no snapshot, belongs to something else, or holds more requests in flight than ``max_in_flight``;
+                nothing is changed then.
+        """
+        self._require_own(snapshot)
         used = len(snapshot.arrays["flight"])
-        if used > len(self._state["flight"]):
-            self._state["flight"] = np.zeros(used, st.FLIGHT)
+        grown = np.zeros(used, st.FLIGHT) if used > len(self._state["flight"]) else self._state["flight"]
+        self._stream.restore(snapshot.stream)
+        self._state["flight"] = grown
         for name, array in snapshot.arrays.items():
             copy_bytes(self._state[name][:used] if name == "flight" else self._state[name], array)
-        self._stream.restore(snapshot.stream)
         self._chunk, self._is_last_chunk = snapshot.chunk, snapshot.is_last_chunk
         *self._log, unfinished = snapshot.log
         copy_bytes(self._log_buffer[: len(unfinished)], unfinished)
+
+    @cached_property
+    def _identity(self) -> dict[str, str]:
+        """What a snapshot belongs to, by name; made once, when one is first taken or restored."""
+        rest = {"seed": str(int(self._seed)), "workload": self._stream.identity, "log_requests": str(len(self._log_buffer) > 0)}
+        return {**parts("world", self.world), **rest}
+
+    def _require_own(self, snapshot: Snapshot) -> None:
+        """Check all of a snapshot before any of it is copied."""
+        if not isinstance(snapshot, Snapshot):
+            raise InputError(f"snapshot = {snapshot!r:.40} is none of a Simulator; give what snapshot() returned")
+        require_same(snapshot.identity, self._identity, "snapshot", "restore it into a Simulator built from equal arguments")
+        place_of(snapshot.stream, self._stream.identity)
+        used = len(snapshot.arrays["flight"])
+        if used > self.max_in_flight:
+            raise InputError(f"max_in_flight = {self.max_in_flight} is less than the {used} slots of the snapshot; raise it")
+        for name, own in self._state.items():
+            kept = snapshot.arrays.get(name, own[:0])
+            if kept.dtype != own.dtype or kept.shape[1:] != own.shape[1:] or (name != "flight" and len(kept) != len(own)):
+                raise InputError(f"snapshot: its array '{name}' is of another version of the simulator; take a new one")
 
     def _arguments(self) -> tuple[Any, ...]:
         """The arrays of :class:`sim.state.Sim`."""
@@ -192,7 +238,7 @@ class Simulator:
             raise AssertionError(f"invariant {number} broken at {self.now_s} s: {INVARIANTS[number]}")
 
     def _next_chunk(self) -> None:
-        self._chunk = np.require(self._stream.next_chunk(), REQUEST_DTYPE, ["C", "W"])  # one type for the kernel
+        self._chunk = self._stream.next_chunk()
         self._is_last_chunk = len(self._chunk) == 0
         self._state["clock"]["cursor"] = 0
 

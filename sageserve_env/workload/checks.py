@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from sageserve_env.errors import InputError
+from sageserve_env.world.checks import require_span, require_text
 
 _MAX_SEED = 2**64 - 1
 
@@ -46,6 +48,21 @@ def check_seed(seed: int) -> int:
     if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)) or not 0 <= int(seed) <= _MAX_SEED:
         raise InputError(f"seed = {seed!r} is not usable; give an integer from 0 to 2**64 - 1")
     return int(seed)
+
+
+def check_workload(workload: Any) -> None:
+    """What every workload has: a name, a length, and a way to play it.
+
+    Raises:
+        InputError: One of them is missing, or the length is no time above 0.
+    """
+    missing = [name for name in ("name", "duration_s", "stream") if not hasattr(workload, name)]
+    if missing or isinstance(workload, type):
+        lacks = "is a class" if isinstance(workload, type) else f"has no {', '.join(missing)}"
+        what = "give an object with name, duration_s and stream(world, seed), such as load_workload('o365-day')"
+        raise InputError(f"workload = {type(workload).__name__} object {lacks}; {what}")
+    require_text("workload: name", workload.name)
+    require_span(f"workload '{workload.name}': duration_s", workload.duration_s)
 
 
 def check_chunk_rows(rows: int) -> int:

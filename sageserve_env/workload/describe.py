@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.workload.checks import check_workload
+from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Chunk, Workload
 from sageserve_env.world.schema import TIERS, World
 
@@ -137,7 +139,7 @@ class _Tally:
 
 def chunks(workload: Workload, world: World, seed: int) -> Iterator[Chunk]:
     """All chunks of a workload, in order."""
-    stream = workload.stream(world, seed)
+    stream = play(workload, world, seed)
     while (chunk := stream.next_chunk()).size:
         yield chunk
 
@@ -153,6 +155,7 @@ def describe(workload: Workload, world: World, seed: int = 0) -> Description:
     Raises:
         InputError: The workload does not fit the world.
     """
+    check_workload(workload)
     models = tuple(model.name for model in world.models)
     tally = _Tally(len(models), workload.duration_s)
     for chunk in chunks(workload, world, seed):

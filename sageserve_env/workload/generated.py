@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.identity import digest
 from sageserve_env.workload import kernel
 from sageserve_env.workload.checks import check_chunk_rows, check_seed, index_of
 from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.workload.play import Mark, place_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.workload.sizes import MAX_TOKENS
 from sageserve_env.workload.transforms.compose import Composable, past_under
@@ -100,6 +103,11 @@ class Tables:
         """Arguments of ``kernel.fill`` between ``state`` and ``out``."""
         return self.bins, self.edges, self.sizes, self.labels
 
+    @cached_property
+    def digest(self) -> str:
+        """Equal for equal tables; made once, when a snapshot first needs it."""
+        return digest(*self.arrays)
+
     def start(self, seed: int) -> NDArray[np.void]:
         """A fresh state for ``kernel.fill``, dtype ``kernel.SERIES_STATE``, shape (n_series,)."""
         state = np.zeros(self.bins.shape[0], kernel.SERIES_STATE)
@@ -112,8 +120,14 @@ class GeneratedStream:
 
     def __init__(self, tables: Tables, seed: int, chunk_rows: int = CHUNK_ROWS) -> None:
         self.tables = tables
+        self.seed = seed
         self.state = tables.start(seed)
         self.chunk_rows = chunk_rows
+
+    @cached_property
+    def identity(self) -> str:
+        """What is played: the tables and the seed."""
+        return digest("generated", self.tables.digest, self.seed)
 
     def next_chunk(self) -> Chunk:
         """The next ``chunk_rows`` requests, fewer at the end."""
@@ -121,13 +135,13 @@ class GeneratedStream:
         count = kernel.fill(self.state, *self.tables.arrays, chunk)
         return chunk[:count]
 
-    def snapshot(self) -> bytes:
+    def snapshot(self) -> Mark:
         """The state's bytes (NumPy copies structured arrays field by field, forty times as slowly)."""
-        return self.state.tobytes()
+        return Mark(self.identity, self.state.tobytes())
 
-    def restore(self, snapshot: bytes) -> None:
+    def restore(self, snapshot: Mark) -> None:
         """Continue from a snapshot."""
-        self.state.view(np.uint8)[:] = np.frombuffer(snapshot, np.uint8)
+        self.state.view(np.uint8)[:] = np.frombuffer(place_of(snapshot, self.identity), np.uint8)
 
 
 class IntensityWorkload(Composable):

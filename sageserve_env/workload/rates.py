@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.schema import World
 
@@ -97,7 +98,7 @@ def add_tokens(
     """
     _, n_models, windows = tokens.shape
     flat = tokens.reshape(-1)
-    stream = workload.stream(world, seed)
+    stream = play(workload, world, seed)
     while (chunk := stream.next_chunk()).size:
         window = np.floor((chunk["arrival_s"] + start_s) / window_s).astype(np.int64)
         is_counted = np.isin(chunk["tier"], tiers) & (window >= 0) & (window < windows)

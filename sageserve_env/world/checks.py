@@ -8,6 +8,9 @@ from numbers import Integral, Real
 
 from sageserve_env.errors import InputError
 
+MOST_S = 1e9
+"""The longest time that a run, an interval or a pause may span, in seconds: 31 years."""
+
 
 def quoted(names: Iterable[str]) -> str:
     """Names in quotes, separated by commas."""
@@ -58,6 +61,12 @@ def require_not_negative(field: str, value: float, remedy: str) -> None:
 def require_positive(field: str, value: float, remedy: str) -> None:
     """A finite number above 0."""
     require(is_number(value) and 0 < value < math.inf, field, value, f"is not valid; {remedy}")
+
+
+def require_span(field: str, value: float) -> None:
+    """A time above 0 and at most ``MOST_S``."""
+    remedy = f"is not valid; give seconds, more than 0, at most {MOST_S:g}"
+    require(is_number(value) and 0 < value <= MOST_S, field, value, remedy)
 
 
 def require_share(field: str, value: float) -> None:

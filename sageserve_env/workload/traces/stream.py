@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.workload.mapping import LabelTable
+from sageserve_env.workload.play import Mark, place_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.workload.rng import TRACE_LABELS, counter_words, generator_words, uniform
 from sageserve_env.workload.traces.blocks import Block, Blocks
@@ -67,10 +70,14 @@ class TraceStream:
         origin_s: Time of the first row.
         seed: Of the labels.
         chunk_rows: Most requests in a chunk.
+        identity: Tells what is played.
     """
 
-    def __init__(self, blocks: Blocks, labeller: Labeller, origin_s: float, seed: int, chunk_rows: int) -> None:
+    def __init__(
+        self, blocks: Blocks, labeller: Labeller, origin_s: float, seed: int, chunk_rows: int, identity: Callable[[], str]
+    ) -> None:
         self._blocks = blocks
+        self._identity = identity
         self._labeller = labeller
         self._origin_s = origin_s
         self._chunk_rows = chunk_rows
@@ -105,12 +112,18 @@ class TraceStream:
         self._place = _Place(self._place.position, self._place.row, start + result.size)
         return result
 
-    def snapshot(self) -> _Place:
-        """The place in the file."""
-        return self._place
+    @cached_property
+    def identity(self) -> str:
+        """What is played: the contents of the file, how it is read, and the seed."""
+        return self._identity()
 
-    def restore(self, snapshot: _Place) -> None:
+    def snapshot(self) -> Mark:
+        """The place in the file."""
+        return Mark(self.identity, self._place)
+
+    def restore(self, snapshot: Mark) -> None:
         """Continue from a place; the block is read again unless it is the current one."""
-        if snapshot.position != self._place.position:
-            self._load(snapshot)
-        self._place = snapshot
+        place = place_of(snapshot, self.identity)
+        if place.position != self._place.position:
+            self._load(place)
+        self._place = place

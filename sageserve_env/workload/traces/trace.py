@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Mapping as Names
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 
 from sageserve_env.errors import InputError
+from sageserve_env.identity import digest
 from sageserve_env.workload.checks import check_choice, check_chunk_rows, check_number, check_seed
 from sageserve_env.workload.generated import CHUNK_ROWS
 from sageserve_env.workload.mapping import LabelTable, Mapping
@@ -149,4 +152,22 @@ class Trace(Composable):
         """Check the trace, then start playing."""
         scan, labels = self.scan(), self._labels(world)
         blocks = open_trace(self.path, self._reading, scan.clock)
-        return TraceStream(blocks, Labeller(labels, world), scan.origin_s, check_seed(seed), self.chunk_rows)
+        labeller, seed = Labeller(labels, world), check_seed(seed)
+        return TraceStream(blocks, labeller, scan.origin_s, seed, self.chunk_rows, lambda: self._identity(world, seed))
+
+    def _identity(self, world: World, seed: int) -> str:
+        """What a stream plays: the file's contents, wherever it lies, how it is read, and the seed."""
+        stat = self.path.stat()
+        contents = file_digest(self.path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        names = [[item.name for item in kind] for kind in (world.models, world.regions)]
+        return digest("trace", contents, repr(self._reading), self.mapping, names, seed)
+
+
+@lru_cache(maxsize=64)
+def file_digest(path: Path, *_version: int) -> str:
+    """A digest of a file's contents; ``_version`` changes where the file does. Read when a snapshot first needs it."""
+    hashed = hashlib.blake2b(digest_size=16)
+    with path.open("rb") as file:
+        while block := file.read(1 << 20):
+            hashed.update(block)
+    return hashed.hexdigest()

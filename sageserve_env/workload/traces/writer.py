@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.extras import need_arrow
+from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Workload, preference_orders
 from sageserve_env.world.schema import TIERS, World
 
@@ -129,7 +130,7 @@ def _batches(workload: Workload, world: World, seed: int) -> Iterator[Batch]:
     models = [model.name for model in world.models]
     orders = preference_orders(len(regions))
     texts = ["|".join(regions[k] for k in row) for row in orders.reshape(-1, len(regions))]
-    stream = workload.stream(world, seed)
+    stream = play(workload, world, seed)
     while (chunk := stream.next_chunk()).size:
         origin = chunk["origin"].astype(np.int64)
         yield {

@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.workload.checks import check_seed
+from sageserve_env.identity import digest
+from sageserve_env.workload.checks import check_seed, check_workload
+from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Stream, Workload
 from sageserve_env.workload.rng import COPIES, generator_words
 from sageserve_env.workload.transforms.operations import Counts, Operation, Shift, Slice
@@ -105,7 +107,7 @@ def past_under(workload: Composable, operation: Operation) -> Composable | None:
 def measure(workload: Workload, world: World, seed: int) -> Counts:
     """Count the requests of each model and tier in one pass. Shape (n_models, n_tiers)."""
     counts = np.zeros((len(world.models), len(TIERS)))
-    stream = workload.stream(world, seed)
+    stream = play(workload, world, seed)
     while (chunk := stream.next_chunk()).size:
         np.add.at(counts, (chunk["model"], chunk["tier"]), 1)
     return counts
@@ -119,6 +121,7 @@ class Transformed(Composable):
     """
 
     def __init__(self, base: Workload, operation: Operation) -> None:
+        check_workload(base)
         operation.check(base.duration_s)
         self.base = base
         self.operation = operation
@@ -148,9 +151,9 @@ class Transformed(Composable):
         """Start playing."""
         models = tuple(model.name for model in world.models)
         key = int(generator_words(check_seed(seed), COPIES, _depth(self))[0])
-        base = self.base.stream(world, seed)
+        base = play(self.base, world, seed)
         plan = self.operation.plan(self.base.duration_s, models, lambda: self._measured(world, seed), key)
-        return ReweightedStream(base, plan, self.duration_s, key)
+        return ReweightedStream(base, plan, self.duration_s, key, lambda: digest(base.identity, self.operation, models, key))
 
 
 def _depth(workload: Workload) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.workload.play import Mark, place_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Stream
 from sageserve_env.workload.rng import counter_words, uniform
 from sageserve_env.workload.transforms.operations import Plan
@@ -27,13 +30,26 @@ class _Position:
 
 
 class ReweightedStream:
-    """A stream under a plan. The copies of the base's k-th request depend on (key, k) only, so chunk sizes change nothing."""
+    """A stream under a plan. The copies of the base's k-th request depend on (key, k) only, so chunk sizes change nothing.
 
-    def __init__(self, base: Stream, plan: Plan, duration_s: float, key: int) -> None:
-        self._base, self._plan, self._duration_s, self._key = base, plan, duration_s, key
+    Args:
+        base: The stream.
+        plan: What is done to it.
+        duration_s: Length of the result in seconds.
+        key: Of the random numbers.
+        identity: Tells what is played.
+    """
+
+    def __init__(self, base: Stream, plan: Plan, duration_s: float, key: int, identity: Callable[[], str]) -> None:
+        self._base, self._plan, self._duration_s, self._key, self._identity = base, plan, duration_s, key, identity
         self._seen = 0
         self._waiting: Chunk = np.empty(0, REQUEST_DTYPE)
         self._ended = False
+
+    @cached_property
+    def identity(self) -> str:
+        """What is played: the base, and the transform."""
+        return self._identity()
 
     def next_chunk(self) -> Chunk:
         """The next requests that nothing can overtake; empty at the end."""
@@ -79,11 +95,12 @@ class ReweightedStream:
         z = (z ^ (z >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
         return np.where(number == 0, 0.0, uniform(z ^ (z >> np.uint64(33))) * COPY_JITTER_S)
 
-    def snapshot(self) -> _Position:
+    def snapshot(self) -> Mark:
         """The base's position and the copies that wait."""
-        return _Position(self._base.snapshot(), self._seen, self._waiting, self._ended)
+        return Mark(self.identity, _Position(self._base.snapshot(), self._seen, self._waiting, self._ended))
 
-    def restore(self, snapshot: _Position) -> None:
+    def restore(self, snapshot: Mark) -> None:
         """Continue from a snapshot."""
-        self._base.restore(snapshot.base)
-        self._seen, self._waiting, self._ended = snapshot.seen, snapshot.waiting, snapshot.ended
+        place = place_of(snapshot, self.identity)
+        self._base.restore(place.base)
+        self._seen, self._waiting, self._ended = place.seen, place.waiting, place.ended
