@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.capacity import load_capacity
-from baselines.fleet import region_capacity
+from baselines.fleet import MOST_INSTANCES, region_capacity
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
-from sageserve_env.world.checks import require, require_count
+from sageserve_env.world.checks import require_count, require_within
 from sageserve_env.world.schema import Pool, World
 from sageserve_env.world.validate import validate
 
@@ -55,8 +55,9 @@ class ChironPolicy:
             InputError: A number of instances or a share is not valid.
         """
         for name in ("interactive", "mixed", "batch"):
-            require_count(name, getattr(self, name), least=0)
-        require(0 <= self.busy_share <= 1, "busy_share", self.busy_share, "is not a share; give 0 to 1")
+            require_count(name, getattr(self, name), 0, MOST_INSTANCES)
+        for name in ("busy_share", "spill_utilization"):
+            require_within(name, getattr(self, name), 0, 1, "a share")
         models = [model.name for model in world.models]
         pools = (
             Pool(

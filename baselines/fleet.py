@@ -11,6 +11,9 @@ from sageserve_env.sim.build import initial_instances
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import World
 
+MOST_INSTANCES = 1000
+"""The most instances of an endpoint that a policy may be asked to start with."""
+
 
 def equal_fleet(world: World, instances: int) -> NDArray[np.int32]:
     """The same number of instances at every endpoint, on the earlier VM types of its region first.

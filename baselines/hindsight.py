@@ -13,6 +13,7 @@ from baselines.long_term import (
     NIW,
     NIW_SHARE,
     Reals,
+    check_demand,
     endpoint_bounds,
     one_pool,
     own_start,
@@ -24,6 +25,7 @@ from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
+from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import World
 
 
@@ -76,6 +78,9 @@ class OraclePolicy:
         world = self._world = one_pool(scenario.world, self.name)
         if self._foreseen is None and self.seed is None:
             raise InputError("seed = None: the oracle cannot know what arrives; give the seed of the workload")
+        check_demand(self.epsilon, self.niw_share, self.window_s)
+        if self.seed is not None:
+            require_count("seed", self.seed, least=0)
         workload, seed = self._foreseen or (scenario.workload, int(self.seed or 0))
         self._throughput = throughput_of(world, self.throughput, self.capacity)
         interactive = token_rates(workload, world, seed, self.window_s)

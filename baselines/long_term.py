@@ -21,6 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from baselines.capacity import LEVEL, PLANNED, SATURATED, load_capacity
 from baselines.fleet import equal_fleet, region_capacity, starting_at
 from baselines.forecast import HOUR_S, WINDOW_S, Forecast, Forecaster
+from baselines.forecast.base import checked_window
 from baselines.program import Plan, PlanProblem, solve_plan
 from sageserve_env.forecasters import as_forecaster
 from sageserve_env.scenarios import Scenario
@@ -28,11 +29,13 @@ from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
 from sageserve_env.workload.rates import past_rates
-from sageserve_env.world.checks import require, require_count, require_not_negative, require_share
+from sageserve_env.world.checks import require, require_count, require_within
 from sageserve_env.world.schema import TIERS, World
 
 Bounds = NDArray[np.int32]
 Reals = NDArray[np.float64]
+
+MOST_TOKENS_PER_S = 1e12
 
 NIW = (TIERS.index("NIW"),)
 EPSILON = 0.8
@@ -162,10 +165,31 @@ def throughput_of(world: World, throughput: ArrayLike | None, capacity: str) -> 
     """A policy's throughput: the one given, or by the name of a capacity; shape (M, K).
 
     Raises:
-        InputError: There is no such capacity, or it is not known of one of the world's models.
+        InputError: There is no such capacity, it is not known of one of the world's models, or what is given is no throughput.
     """
-    require(capacity in CAPACITIES, "capacity", f"'{capacity}'", f"is not known; choose one of {', '.join(CAPACITIES)}")
-    return load_capacity(world, CAPACITIES[capacity]) if throughput is None else np.asarray(throughput, np.float64)
+    is_known = isinstance(capacity, str) and capacity in CAPACITIES
+    require(is_known, "capacity", f"'{capacity}'", f"is not known; choose one of {', '.join(CAPACITIES)}")
+    if throughput is None:
+        return load_capacity(world, CAPACITIES[capacity])
+    shape = len(world.models), len(world.vm_types)
+    try:
+        given = np.asarray(throughput, np.float64)
+    except (TypeError, ValueError):
+        given = np.full(shape, np.nan)
+    valid = given.shape == shape and bool(np.all((given >= 0) & (given <= MOST_TOKENS_PER_S)))
+    require(valid, "throughput", f"{throughput!r:.60}", f"is not valid; give tokens/s, 0 to {MOST_TOKENS_PER_S:g}, shape {shape}")
+    return given
+
+
+def check_demand(epsilon: float, niw_share: float, window_s: float) -> None:
+    """The options by which a policy states its demand.
+
+    Raises:
+        InputError: One is out of its range.
+    """
+    require_within("epsilon", epsilon, 0, 1, "a share")
+    require_within("niw_share", niw_share, 0, 1, "a share")
+    checked_window(window_s)
 
 
 def one_pool(world: World, policy: str) -> World:
@@ -227,8 +251,7 @@ class LongTermPolicy(ABC):
         Raises:
             InputError: The world has several pools, or an option is not valid.
         """
-        require_share("epsilon", self.epsilon)
-        require_not_negative("niw_share", self.niw_share, "give a share, such as 0.1")
+        check_demand(self.epsilon, self.niw_share, self.window_s)
         self._world = one_pool(scenario.world, getattr(self, "name", type(self).__name__))
         self._forecaster: Any = as_forecaster(self.forecaster)  # its forecasts have intervals, too
         self._throughput = throughput_of(self._world, self.throughput, self.capacity)

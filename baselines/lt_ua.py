@@ -11,7 +11,9 @@ from baselines.forecast import HOUR_S
 from baselines.long_term import Bounds, LongTermPolicy, toward
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim.telemetry import Telemetry
-from sageserve_env.world.checks import require, require_not_negative
+from sageserve_env.world.checks import require, require_within
+
+MOST_FACTOR = 1e6
 
 
 @dataclass
@@ -41,10 +43,11 @@ class LtUa(LongTermPolicy):
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
         """See :meth:`baselines.long_term.LongTermPolicy.reset`."""
-        require_not_negative("in_factor", self.in_factor, "give a factor, such as 0.5")
+        for name in ("in_factor", "out_factor"):
+            require_within(name, getattr(self, name), 0, MOST_FACTOR, "a factor")
         require(self.out_factor > self.in_factor, "out_factor", self.out_factor, f"is not above in_factor = {self.in_factor}")
-        require(0 <= self.late_s <= HOUR_S, "late_s", self.late_s, "is out of range; give 0 to 3600 seconds")
-        require(0 < self.observed_s <= HOUR_S, "observed_s", self.observed_s, "is out of range; give up to 3600 seconds")
+        require_within("late_s", self.late_s, 0, HOUR_S, "seconds")
+        require_within("observed_s", self.observed_s, 1, HOUR_S, "seconds")
         super().reset(scenario, rng)
 
     def bounds(self, telemetry: Telemetry, target: Bounds) -> tuple[Bounds, Bounds]:

@@ -10,7 +10,11 @@ import numpy as np
 from baselines.fleet import equal_fleet, region_capacity
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
+from sageserve_env.sim.knobs import RANGES
 from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.world.checks import require_within
+
+THRESHOLDS = {"scale_out_utilization": "a share", "scale_in_utilization": "a share", "cool_down_s": "seconds"}
 
 
 @dataclass
@@ -40,14 +44,20 @@ class ReactivePolicy:
     _knobs: Knobs = field(init=False, repr=False, compare=False)
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
-        """Set the bounds and thresholds."""
+        """Set the bounds and thresholds.
+
+        Raises:
+            InputError: An option is out of its range.
+        """
         world = scenario.world
         knobs = Knobs.static(world, self.admission_order)
         knobs.floor = equal_fleet(world, world.scaling.min_instances if self.min_instances is None else self.min_instances)
         knobs.cap = region_capacity(world)
-        for threshold in ("scale_out_utilization", "scale_in_utilization", "cool_down_s"):
-            if getattr(self, threshold) is not None:
-                getattr(knobs, threshold)[:] = getattr(self, threshold)
+        for name, unit in THRESHOLDS.items():
+            value = getattr(self, name)
+            if value is not None:
+                require_within(name, value, *RANGES[name], unit)
+                getattr(knobs, name)[:] = value
         self._knobs = knobs.validated(world)
 
     def decide(self, telemetry: Telemetry) -> Knobs:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
+from baselines.fleet import MOST_INSTANCES
 from baselines.reactive import ReactivePolicy
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import Pool, World
@@ -33,8 +34,8 @@ class SiloedPolicy(ReactivePolicy):
         Raises:
             InputError: A region has too few VMs.
         """
-        require_count("interactive", self.interactive, least=0)
-        require_count("non_interactive", self.non_interactive, least=0)
+        require_count("interactive", self.interactive, 0, MOST_INSTANCES)
+        require_count("non_interactive", self.non_interactive, 0, MOST_INSTANCES)
         models = [model.name for model in world.models]
         pools = (
             Pool("interactive", ("IW-F", "IW-N"), dict.fromkeys(models, self.interactive)),

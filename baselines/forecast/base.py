@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.world.checks import is_number
 
 Reals = NDArray[np.float64]
 
@@ -93,14 +94,25 @@ def windows_in(seconds: float, window_s: float) -> int:
     return round(seconds / window_s)
 
 
+def checked_window(window_s: float) -> float:
+    """The length of a window.
+
+    Raises:
+        InputError: It does not divide an hour, or is under a second.
+    """
+    good = is_number(window_s) and 1 <= window_s <= HOUR_S
+    if not good or abs(HOUR_S / window_s - round(HOUR_S / window_s)) > 1e-9:
+        raise InputError(f"window_s = {window_s!r:.40} does not divide an hour; give e.g. 60, 300 or 900 seconds")
+    return window_s
+
+
 def checked_history(history: ArrayLike, window_s: float) -> Reals:
     """The history as an array, shape (S, n).
 
     Raises:
         InputError: It cannot be forecast from.
     """
-    if not (0 < window_s <= HOUR_S) or abs(HOUR_S / window_s - round(HOUR_S / window_s)) > 1e-9:
-        raise InputError(f"window_s = {window_s} does not divide an hour; give e.g. 60, 300 or 900 seconds")
+    checked_window(window_s)
     array = np.asarray(history, np.float64)
     if array.ndim != 2 or 0 in array.shape:
         raise InputError(f"history has shape {array.shape}; give (series, windows), at least one window of past")
@@ -117,8 +129,8 @@ def checked_level(level: float) -> float:
     Raises:
         InputError: It is not between 0 and 1.
     """
-    if not 0 < level < 1:
-        raise InputError(f"level = {level} is not valid; give a probability between 0 and 1, such as {LEVEL}")
+    if not is_number(level) or not 0 < level < 1:
+        raise InputError(f"level = {level!r:.40} is not valid; give a probability between 0 and 1, such as {LEVEL}")
     return level
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from baselines.forecast.base import LEVEL, Forecast, One, Reals, checked_level, forecast_each, last_hour
+from sageserve_env.world.checks import require_count
 
 LEAST_WINDOWS = 16
 """Least windows to estimate from; with fewer, the last hour's mean goes on."""
@@ -28,6 +29,7 @@ class FittedForecaster(ABC):
     def __post_init__(self) -> None:
         """Check."""
         checked_level(self.level)
+        require_count("fit_windows", self.fit_windows, LEAST_WINDOWS)
 
     def forecast(self, history: ArrayLike, window_s: float) -> Forecast:
         """See :class:`baselines.forecast.base.Forecaster`."""

@@ -34,7 +34,7 @@ class Choice:
     control_interval_s: float
 
 
-def run(choice: Choice, *, seed: int, resolution_s: float, log_requests: bool, quiet: bool) -> Result:
+def run(choice: Choice, *, seed: int, resolution_s: float, drain: bool, log_requests: bool, quiet: bool) -> Result:
     """Build the scenario and run it.
 
     Raises:
@@ -55,7 +55,15 @@ def run(choice: Choice, *, seed: int, resolution_s: float, log_requests: bool, q
     if choice.reading and not quiet:
         show_trace(workload)
     with simulation_progress(scenario.horizon_s, quiet) as progress:
-        return run_episode(scenario, policy, seed=seed, resolution_s=resolution_s, log_requests=log_requests, progress=progress)
+        return run_episode(
+            scenario,
+            policy,
+            seed=seed,
+            resolution_s=resolution_s,
+            log_requests=log_requests,
+            drain=drain,
+            progress=progress,
+        )
 
 
 def as_path(trace: str) -> str:

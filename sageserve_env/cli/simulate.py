@@ -56,6 +56,7 @@ def simulate(
     seed: SeedOption = 0,
     control_interval: ControlIntervalOption = 300.0,
     resolution: Annotated[float, typer.Option(metavar="S", help="Seconds between two points of the time series.")] = 300.0,
+    drain: Annotated[bool, typer.Option("--drain", help="Go on past the end until the last request is done.")] = False,
     log_requests: Annotated[bool, typer.Option("--log-requests", help="Keep a row for each request (requests.parquet).")] = False,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="DIR", help="Write tables, time series and figures here.")
@@ -93,7 +94,7 @@ def simulate(
         cut={"start_h": start, "hours": hours, "days": days, "scale": scale},
         control_interval_s=control_interval,
     )
-    result = run(choice, seed=seed, resolution_s=resolution, log_requests=log_requests, quiet=quiet)
+    result = run(choice, seed=seed, resolution_s=resolution, drain=drain, log_requests=log_requests, quiet=quiet)
     if not quiet:
         from sageserve_env.evaluation.report import summary_tables
 

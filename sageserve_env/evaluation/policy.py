@@ -43,10 +43,22 @@ class Policy(Protocol):
         ...
 
 
+def check_policy(policy: Any) -> None:
+    """What every policy has.
+
+    Raises:
+        InputError: It is a class, or lacks a method.
+    """
+    missing = [name for name in ("reset", "decide") if not callable(getattr(policy, name, None))]
+    if missing or isinstance(policy, type):
+        lacks = "is a class: give an object of it" if isinstance(policy, type) else f"has no {' and no '.join(missing)}"
+        raise InputError(f"policy = {policy!r:.40} {lacks}; a policy has reset(scenario, rng) and decide(telemetry)")
+
+
 def prepared(policy: Policy, scenario: Scenario, seed: int) -> Scenario:
     """The scenario on the fleet that the policy asks for; bounds are shown the traffic of the seed."""
     prepare = getattr(policy, "prepare", None)
-    scenario = scenario if prepare is None else replace(scenario, world=prepare(scenario.world))
+    scenario = scenario if prepare is None else replace(scenario, world=prepare(scenario.world))  # checks the world anew
     foresee = getattr(policy, "foresee", None)
     if foresee is not None:
         foresee(scenario.workload, seed)

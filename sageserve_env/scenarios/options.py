@@ -14,6 +14,8 @@ from sageserve_env.world.checks import require_count, require_known
 from sageserve_env.world.schema import World
 from sageserve_env.world.validate import validate
 
+MOST_SCALE = 1e4
+
 ALLOWED = ("day", "start_s", "scale", "initial_instances", "variant")
 
 
@@ -52,7 +54,7 @@ def read_options(options: Mapping[str, Any] | None, world: World) -> Options:
     return Options(
         day=options.get("day"),
         start_s=None if start_s is None else check_number("options: start_s", start_s, unit="s"),
-        scale=None if scale is None else check_number("options: scale", scale, open_minimum=True),
+        scale=None if scale is None else check_number("options: scale", scale, open_minimum=True, maximum=MOST_SCALE),
         initial_instances=None if fleet is None else _fleet(fleet, world),
         variant=options.get("variant"),
     )

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.catalog import load_workload
-from sageserve_env.workload.checks import check_number
+from sageserve_env.workload.checks import check_workload
 from sageserve_env.workload.request import Workload
-from sageserve_env.world.checks import is_number
+from sageserve_env.world.checks import is_number, require_span
 from sageserve_env.world.loader import load_world
 from sageserve_env.world.schema import LeadTimes, World
 from sageserve_env.world.validate import validate
@@ -37,8 +37,7 @@ def read_workload(workload: Workload | str | Path) -> Workload:
     """
     if isinstance(workload, (str, Path)):
         return load_workload(workload)
-    if not hasattr(workload, "stream"):
-        raise InputError(f"workload = {workload!r} is none; give a Workload, a name in the catalog or the path of a trace file")
+    check_workload(workload)
     return workload
 
 
@@ -62,9 +61,10 @@ def with_lead_times(world: World, lead_times: LeadTimes | Mapping[str, float]) -
 
 
 def read_seconds(name: str, value: float) -> float:
-    """A time above 0, in seconds.
+    """A time above 0 and at most ``MOST_S``, in seconds.
 
     Raises:
         InputError: It is none.
     """
-    return check_number(name, value, open_minimum=True, unit="s")
+    require_span(name, value)
+    return float(value)

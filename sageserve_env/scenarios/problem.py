@@ -14,6 +14,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.scenarios.options import read_options
 from sageserve_env.scenarios.overrides import read_seconds, read_workload, read_world, with_lead_times
 from sageserve_env.scenarios.perturbation import Perturbation
+from sageserve_env.scenarios.scenario import MOST_DECISIONS, check_intervals
 from sageserve_env.scenarios.sources import GivenSource, Source, Window
 from sageserve_env.scenarios.splits import SPLITS, Choice, Episode, Split
 from sageserve_env.sim.knobs import ADMISSION_ORDERS
@@ -167,6 +168,7 @@ class Problem:
         if self.admission_order not in ADMISSION_ORDERS:
             raise InputError(f"admission_order = {self.admission_order!r}; choose one of {', '.join(ADMISSION_ORDERS)}")
         interval_s, horizon_s = self.control_interval_s, self.horizon_s
+        check_intervals("control_interval_s", interval_s, horizon_s, MOST_DECISIONS)
         if interval_s > horizon_s:
             raise InputError(f"control_interval_s = {interval_s:g} is longer than horizon_s = {horizon_s:g}; shorten it")
         shortest = min((window for split in self.splits for window in split.windows), key=lambda window: window.span_s)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sageserve_env.workload.checks import check_workload
 from sageserve_env.workload.request import Workload
-from sageserve_env.world.checks import require_positive, require_text
+from sageserve_env.world.checks import require, require_span, require_text
 from sageserve_env.world.schema import World
 from sageserve_env.world.validate import validate
+
+MOST_DECISIONS = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -40,10 +43,22 @@ class Scenario:
     def __post_init__(self) -> None:
         require_text("name", self.name)
         validate(self.world)
-        require_positive("control_interval_s", self.control_interval_s, "give seconds, more than 0")
-        require_positive("duration_s", self.horizon_s, "give seconds, more than 0")
+        check_workload(self.workload)
+        require_span("control_interval_s", self.control_interval_s)
+        require_span("duration_s", self.horizon_s)
+        check_intervals("control_interval_s", self.control_interval_s, self.horizon_s, MOST_DECISIONS)
 
     @property
     def horizon_s(self) -> float:
         """Seconds to simulate: ``duration_s``, or the workload's length."""
         return self.workload.duration_s if self.duration_s is None else self.duration_s
+
+
+def check_intervals(name: str, interval_s: float, horizon_s: float, most: int) -> None:
+    """Check that a horizon does not hold too many intervals.
+
+    Raises:
+        InputError: It does.
+    """
+    remedy = f"cuts {horizon_s:g} s into more than {most:,} intervals; give at least {horizon_s / most:g}"
+    require(interval_s >= horizon_s / most, name, interval_s, remedy)

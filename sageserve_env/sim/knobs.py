@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.sim.build import initial_instances
+from sageserve_env.sim.routing import MOST_LOAD
 from sageserve_env.world.schema import World
 
 ADMISSION_ORDERS = ("FCFS", "EDF", "PF", "DPA")
@@ -25,10 +26,10 @@ class Knobs:
         cap: Most instances, shape (N, K), int32, >= floor. Above it an endpoint scales in at once.
         scale_out_utilization: Utilization above which the tick adds an instance, shape (N,), 0 to 1.
         scale_in_utilization: Utilization below which the tick removes one, shape (N,), 0 to 1.
-        cool_down_s: Seconds between two moves of the tick, shape (N,), >= 0.
-        routing_threshold: Utilization below which a preferred region is taken, shape (M,), >= 0.
-        region_weight: Divides the utilization that routing sees, shape (M, R), >= 0; 1 by default, 0 uses the region last.
-        niw_release: Utilization at or under which one and two NIW requests are released, shape (M, 2): high, then low.
+        cool_down_s: Seconds between two moves of the tick, shape (N,), 0 to 1e9.
+        routing_threshold: Utilization below which a preferred region is taken, shape (M,), 0 to 1e6.
+        region_weight: Divides the utilization that routing sees, shape (M, R), 0 to 1e6; 1 by default, 0 uses the region last.
+        niw_release: Utilization at or under which one and two NIW requests are released, shape (M, 2), 0 to 1: high, then low.
         admission_order: One of ``ADMISSION_ORDERS``.
     """
 
@@ -63,39 +64,66 @@ class Knobs:
         """These knobs, checked against a world.
 
         Raises:
-            InputError: A shape is wrong, a value is NaN or out of its range, or a floor is above its cap.
+            InputError: A shape is wrong, a value is NaN or out of its range, a floor is above its cap, or a release level rises.
         """
-        n, m = len(world.regions) * len(world.models) * len(world.pools), len(world.models)
-        shapes = {
-            "floor": (n, len(world.vm_types)),
-            "cap": (n, len(world.vm_types)),
-            "scale_out_utilization": (n,),
-            "scale_in_utilization": (n,),
-            "cool_down_s": (n,),
-            "routing_threshold": (m,),
-            "region_weight": (m, len(world.regions)),
-            "niw_release": (m, 2),
-        }
-        for name, shape in shapes.items():
-            check_values(name, np.asarray(getattr(self, name)), shape)
-        if np.any(np.asarray(self.floor) > np.asarray(self.cap)):
-            place = tuple(int(i) for i in np.argwhere(np.asarray(self.floor) > np.asarray(self.cap))[0])
-            floor, cap = self.floor[place], self.cap[place]
-            raise InputError(f"knob floor{list(place)} = {floor} is above cap = {cap}; lower the floor or raise the cap")
-        if self.admission_order not in ADMISSION_ORDERS:
+        for name, shape in shapes(world).items():
+            check_values(name, getattr(self, name), shape)
+        check_order("floor", self.floor, "cap", self.cap)
+        high, low = np.asarray(self.niw_release).T
+        check_order("niw_release[:, 1]", low, "niw_release[:, 0]", high)
+        if not isinstance(self.admission_order, str) or self.admission_order not in ADMISSION_ORDERS:
             raise InputError(f"knob admission_order = {self.admission_order!r}; choose one of {', '.join(ADMISSION_ORDERS)}")
         return self
 
 
-def check_values(name: str, values: NDArray[Any], shape: tuple[int, ...]) -> None:
-    """Raise InputError unless an array has the shape wanted and holds numbers >= 0."""
+MOST_INSTANCES = 2**31 - 1
+LONGEST_PAUSE_S = 1e9
+
+RANGES = {
+    "floor": (0, MOST_INSTANCES),
+    "cap": (0, MOST_INSTANCES),
+    "scale_out_utilization": (0, 1),
+    "scale_in_utilization": (0, 1),
+    "cool_down_s": (0, LONGEST_PAUSE_S),
+    "routing_threshold": (0, MOST_LOAD),
+    "region_weight": (0, MOST_LOAD),
+    "niw_release": (0, 1),
+}
+"""Least and most of each knob's values."""
+
+
+def shapes(world: World) -> dict[str, tuple[int, ...]]:
+    """The shape of each knob in a world."""
+    n, m = len(world.regions) * len(world.models) * len(world.pools), len(world.models)
+    by_type = (n, len(world.vm_types))
+    by_endpoint = dict.fromkeys(("scale_out_utilization", "scale_in_utilization", "cool_down_s"), (n,))
+    by_model = {"routing_threshold": (m,), "region_weight": (m, len(world.regions)), "niw_release": (m, 2)}
+    return {"floor": by_type, "cap": by_type, **by_endpoint, **by_model}
+
+
+def check_values(name: str, given: Any, shape: tuple[int, ...]) -> None:
+    """Raise InputError unless a knob has the shape wanted and holds numbers in its range."""
+    try:
+        values = np.asarray(given)
+    except ValueError:
+        raise InputError(f"knob {name} is a list of unequal rows; this world needs shape {shape}") from None
     if values.shape != shape:
         raise InputError(f"knob {name} has shape {values.shape}; this world needs {shape}")
-    if not np.issubdtype(values.dtype, np.number):
+    if values.dtype.kind not in "iuf":
         raise InputError(f"knob {name} has dtype {values.dtype}; give numbers")
-    bad = np.argwhere(~(values >= 0))
+    least, most = RANGES[name]
+    bad = np.argwhere(~((values >= least) & (values <= most)))
     if len(bad):
         place = tuple(int(i) for i in bad[0])
-        raise InputError(f"knob {name}{list(place)} = {values[place]}; give a number >= 0")
-    if name in ("floor", "cap") and not np.array_equal(values, values.astype(np.int32)):
-        raise InputError(f"knob {name} holds a number that is not a whole 32-bit count of instances; round it")
+        raise InputError(f"knob {name}{list(place)} = {values[place]} is out of range; give {least:g} to {most:.10g}")
+    if name in ("floor", "cap") and np.any(values % 1):
+        raise InputError(f"knob {name} holds a number that is not a whole count of instances; round it")
+
+
+def check_order(lower: str, low: Any, upper: str, high: Any) -> None:
+    """Raise InputError where one knob is above another."""
+    bad = np.argwhere(np.asarray(low) > np.asarray(high))
+    if len(bad):
+        place = tuple(int(i) for i in bad[0])
+        values = f"{lower}{list(place)} = {np.asarray(low)[place]} is above {upper} = {np.asarray(high)[place]}"
+        raise InputError(f"knob {values}; lower the one or raise the other")

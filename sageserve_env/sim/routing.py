@@ -9,6 +9,9 @@ from sageserve_env.sim import queues
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.state import N_TIERS, NIW, NONE, Sim
 
+MOST_LOAD = 1e6
+"""The utilization that routing sees in a region of weight 0: above all others, and no threshold is above it."""
+
 
 @kernel
 def utilization(s: Sim, endpoint: int) -> float:
@@ -151,7 +154,7 @@ def route(s: Sim, slot: int, tier: int) -> None:
 def apparent_load(s: Sim, endpoint: int, region: int, model: int, tokens: int) -> float:
     """Utilization divided by the region's weight; beyond any threshold where no active instance can hold the request."""
     weight = s.region_weight[model, region]
-    load = utilization(s, endpoint) / weight if weight > 0.0 else 1e6
+    load = min(utilization(s, endpoint) / weight, MOST_LOAD) if weight > 0.0 else MOST_LOAD
     return load if tokens <= s.endpoint[endpoint].largest_kv else load + 1e9
 
 

@@ -91,8 +91,6 @@ class Simulator:
         max_in_flight: int = MAX_IN_FLIGHT,
     ) -> None:
         require_count("max_in_flight", max_in_flight, 1, MOST_SLOTS)
-        if not isinstance(world, World):
-            raise InputError(f"world = {world!r:.40} is no World; give load_world(name or path)")
         announce("sim")
         self.world = validate(world)
         self.workload = workload
@@ -117,6 +115,12 @@ class Simulator:
         """Events simulated so far."""
         return int(self._state["clock"][0]["events"])
 
+    @property
+    def in_flight(self) -> int:
+        """Requests that have arrived and are neither completed nor rejected."""
+        clock = self._state["clock"][0]
+        return int(clock["arrived"] - clock["completed"] - clock["rejected"])
+
     def advance(self, until_s: float) -> None:
         """Simulate every event in [now_s, until_s).
 
@@ -128,7 +132,7 @@ class Simulator:
                 than ``max_in_flight`` requests are in the system.
         """
         if not is_number(until_s) or not self.now_s <= until_s <= MOST_S:
-            raise InputError(f"advance(until_s={until_s!r:.40}): give seconds from now, {self.now_s}, to {MOST_S:g}")
+            raise InputError(f"advance(until_s={until_s!r:.40}): give seconds from now, {self.now_s}, to {MOST_S:.0f} (a year)")
         while True:
             why = kernel.advance(float(until_s), self._is_last_chunk, 1 if self._check else NO_LIMIT, *self._arguments())
             if why == kernel.REACHED:

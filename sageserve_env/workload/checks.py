@@ -26,15 +26,18 @@ def check_shares(what: str, shares: dict[str, float]) -> None:
         raise InputError(f"{what} = {shares} adds up to 0; give at least one share > 0")
 
 
-def check_number(name: str, value: float, *, minimum: float = 0.0, open_minimum: bool = False, unit: str = "") -> float:
-    """A finite number not below (or, where open, above) a minimum, as a float.
+def check_number(
+    name: str, value: float, *, minimum: float = 0.0, open_minimum: bool = False, maximum: float = np.inf, unit: str = ""
+) -> float:
+    """A finite number not below (or, where open, above) a minimum and not above a maximum, as a float.
 
     Raises:
         InputError: It is anything else.
     """
-    bound = f"{'>' if open_minimum else '>='} {minimum:g}{' ' + unit if unit else ''}"
+    most = f" and <= {maximum:.10g}" if maximum < np.inf else ""
+    bound = f"{'>' if open_minimum else '>='} {minimum:g}{most}{' ' + unit if unit else ''}"
     good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and np.isfinite(value)
-    if not good or value < minimum or (open_minimum and value == minimum):
+    if not good or value < minimum or value > maximum or (open_minimum and value == minimum):
         raise InputError(f"{name} = {value!r} is not usable; give a finite number {bound}")
     return float(value)
 

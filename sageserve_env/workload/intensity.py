@@ -11,7 +11,11 @@ from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number, check_shares
 from sageserve_env.workload.kernel import GAMMA, POISSON
 from sageserve_env.workload.sizes import CELLS
+from sageserve_env.world.checks import MOST_S
 from sageserve_env.world.schema import TIERS
+
+MOST_RATE = 1e9
+"""Requests per second of a series, and whatever else is a factor or a shape; beyond, arrivals would no longer move a clock."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +81,9 @@ class Intensity:
             values = getattr(self, name)
             if values.shape != bins:
                 raise InputError(f"intensity: {name} has shape {values.shape}; the series and edges need {bins}")
-            bad = ~(np.isfinite(values) & (values >= 0))
+            bad = ~((values >= 0) & (values <= MOST_RATE))
             if bad.any():
-                raise InputError(f"intensity: {name} has value {values[bad][0]}; give finite values >= 0")
+                raise InputError(f"intensity: {name} has value {values[bad][0]}; give values >= 0 and <= {MOST_RATE:.0f}")
 
     @classmethod
     def renewal(
@@ -136,9 +140,9 @@ class Intensity:
         """
         if check_number("start_s", start_s, unit="s") >= self.duration_s:
             raise InputError(f"start_s = {start_s:g} is at or beyond the end; give seconds below {self.duration_s:g}")
-        duration_s = (
-            self.duration_s - start_s if duration_s is None else check_number("duration_s", duration_s, minimum=1e-3, unit="s")
-        )
+        if duration_s is None:
+            duration_s = self.duration_s - start_s
+        check_number("duration_s", duration_s, minimum=1e-3, maximum=MOST_S, unit="s")
         turns = int(np.ceil((start_s + duration_s) / self.duration_s))
         edges = np.concatenate([self.edges[:-1] + turn * self.duration_s for turn in range(turns)])
         inside = edges[(edges > start_s) & (edges < start_s + duration_s)] - start_s

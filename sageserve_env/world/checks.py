@@ -8,8 +8,8 @@ from numbers import Integral, Real
 
 from sageserve_env.errors import InputError
 
-MOST_S = 1e9
-"""The longest time that a run, an interval or a pause may span, in seconds: 31 years."""
+MOST_S = 366 * 86_400.0
+"""The longest time that a workload, a run or an interval may span, in seconds: a year."""
 
 
 def quoted(names: Iterable[str]) -> str:
@@ -63,9 +63,14 @@ def require_positive(field: str, value: float, remedy: str) -> None:
     require(is_number(value) and 0 < value < math.inf, field, value, f"is not valid; {remedy}")
 
 
+def require_within(field: str, value: float, least: float, most: float, unit: str) -> None:
+    """A number between two bounds."""
+    require(is_number(value) and least <= value <= most, field, value, f"is out of range; give {unit}, {least:g} to {most:g}")
+
+
 def require_span(field: str, value: float) -> None:
     """A time above 0 and at most ``MOST_S``."""
-    remedy = f"is not valid; give seconds, more than 0, at most {MOST_S:g}"
+    remedy = f"is not valid; give seconds, more than 0, at most {MOST_S:.0f} (a year)"
     require(is_number(value) and 0 < value <= MOST_S, field, value, remedy)
 
 

@@ -42,8 +42,9 @@ def validate(world: World) -> World:
         The same world.
 
     Raises:
-        InputError: The first broken rule.
+        InputError: The first broken rule, or it is no world.
     """
+    require(isinstance(world, World), "world", f"{world!r:.40}", "is no World; give load_world(name or path)")
     _check_names(world)
     _check_latency(world)
     _check_vm_types(world)

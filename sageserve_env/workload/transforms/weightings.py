@@ -23,6 +23,9 @@ from sageserve_env.world.schema import TIERS
 STEPS_PER_CORRELATION = 8
 """Noise levels hold for this part of their correlation time."""
 
+MOST_FACTOR = 1e6
+"""No workload is scaled up further."""
+
 BEFORE = 0x70617374
 """Sets seeds of the time before a workload apart from its own."""
 
@@ -67,7 +70,7 @@ class Scale(Weighting):
 
     def __post_init__(self) -> None:
         """Check the factor."""
-        check_number("scale: factor", self.factor, open_minimum=True)
+        check_number("scale: factor", self.factor, open_minimum=True, maximum=MOST_FACTOR)
 
     def label(self, name: str) -> str:
         """Name with the factor."""
