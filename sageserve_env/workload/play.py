@@ -69,10 +69,6 @@ def play(workload: Workload, world: World, seed: int) -> PlayedStream:
     """
     check_workload(workload)
     stream = workload.stream(world, check_seed(seed))
-    missing = [name for name in ("next_chunk", "snapshot", "restore") if not hasattr(stream, name)]
-    if missing:
-        what = f"gave a {type(stream).__name__} without {', '.join(missing)}"
-        raise InputError(f"workload '{workload.name}': stream(world, seed) {what}; see sageserve_env.workload.Stream")
     return PlayedStream(workload, stream, world, seed)
 
 
@@ -81,6 +77,7 @@ class PlayedStream:
 
     def __init__(self, workload: Workload, stream: Stream, world: World, seed: int) -> None:
         self._workload, self._stream, self._seed = workload, stream, seed
+        self._require("next_chunk")
         self._end_s = float(workload.duration_s)
         n_regions = len(world.regions)
         self._sizes = len(world.models), n_regions, preference_orders(n_regions).shape[1]
@@ -112,18 +109,30 @@ class PlayedStream:
         return self._chunk
 
     def snapshot(self) -> Mark:
-        """The position of the stream."""
+        """The position of the stream.
+
+        Raises:
+            InputError: The stream does not tell it.
+        """
+        self._require("snapshot")
         return Mark(self.identity, (self._rows, self._last_s, self._stream.snapshot()))
 
     def restore(self, snapshot: Mark) -> None:
         """Go to a position in a stream of the same workload, world and seed.
 
         Raises:
-            InputError: It is of another; nothing is changed then.
+            InputError: It is of another, or the stream cannot go back; nothing is changed then.
         """
+        self._require("restore")
         rows, last_s, inner = place_of(snapshot, self.identity)
         self._stream.restore(inner)
         self._rows, self._last_s, self._chunk = rows, last_s, NO_REQUESTS
+
+    def _require(self, method: str) -> None:
+        """Check that the stream has a method: those that never take snapshots need only ``next_chunk``."""
+        if not hasattr(self._stream, method):
+            what = f"stream(world, seed) gave a {type(self._stream).__name__} without {method}"
+            raise InputError(f"{self._where}: {what}; see sageserve_env.workload.Stream")
 
     @property
     def _where(self) -> str:

@@ -192,7 +192,7 @@ def test_without_a_past_the_starting_fleet_is_held_for_an_hour():
 
 
 def test_traffic_counts_windows_of_the_past_and_of_telemetry():
-    past = Rows(requests((100.0, 180, 1), (1700.0, 360, 1, 1), (1000.0, 90, 1, 2)), 1800.0)
+    past = Rows(requests((100.0, 180, 1), (1000.0, 90, 1, 2), (1700.0, 360, 1, 1)), 1800.0)
     traffic = Traffic(Rows(requests(), 7200.0, past), toy_world(), 900.0, seed=0)
     assert traffic.history(0.0).tolist() == [[0.2, 0.4]]
     assert traffic.niw_rate(0.0).tolist() == [[0.05]]
@@ -259,7 +259,7 @@ def test_throughput_is_the_capacity_chosen():
         (LtI(forecaster="astrology"), published(), "forecaster = 'astrology' is not known"),
         (LtI(epsilon=2.0), published(), "epsilon = 2.0"),
         (LtI(niw_share=-1.0), published(), "niw_share = -1.0"),
-        (LtI(throughput=THETA, admission_order="LIFO"), published(), "admission_order = 'LIFO'"),
+        (LtI(throughput=np.full((4, 1), 10.0), admission_order="LIFO"), published(), "admission_order = 'LIFO'"),
         (LtI(capacity="NIW"), published(), "capacity = 'NIW' is not known; choose one of planned, saturated, level"),
         (OraclePolicy(), published(), "seed = None"),
         (OraclePolicy(seed=0), siloed(), "oracle plans one pool"),

@@ -134,7 +134,7 @@ def test_best_static_holds_the_cheapest_size():
         (SiloedPolicy(interactive=-1), "interactive = -1 is out of range"),
         (SiloedPolicy(interactive=24, non_interactive=4), "instances"),
         (ChironPolicy(batch=-1), "batch = -1 is out of range"),
-        (ChironPolicy(busy_share=1.5), "busy_share = 1.5 is not a share"),
+        (ChironPolicy(busy_share=1.5), "busy_share = 1.5 is out of range; give a share, 0 to 1"),
         (ChironPolicy(spill_utilization=-1.0), "spill_utilization"),
         (BestStaticPolicy(smallest=0), "smallest = 0 is out of range"),
         (BestStaticPolicy(patience=0), "patience = 0 is out of range"),

@@ -42,6 +42,15 @@ def test_a_folder_with_other_things_needs_force(run, refused, tmp_path):
     assert (tmp_path / "day.png").exists()
 
 
+def test_a_trace_of_one_row_is_served_to_its_end(run, tmp_path):
+    trace = tmp_path / "one.csv"
+    trace.write_text("t_s,prompt_tokens,output_tokens\n0,500,400\n")
+    for options, completed in (((), 0), (("--drain",), 1)):
+        assert run("simulate", "--trace", trace, "--quiet", "--out", tmp_path / "out", *options).status == 0
+        total = json.loads((tmp_path / "out" / "metrics.json").read_text())["service"][0]
+        assert (total["arrived"], total["completed"]) == (1, completed)
+
+
 def test_quiet_shows_nothing(run):
     ran = run(*SLICE, "--quiet")
     assert (ran.status, ran.out, ran.err) == (0, "", "")

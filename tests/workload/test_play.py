@@ -133,8 +133,18 @@ def test_what_is_no_workload(user, workload, message):
 
 def test_a_stream_that_lacks_a_method():
     workload = SimpleNamespace(name="own", duration_s=1.0, stream=lambda world, seed: iter([]))
-    with pytest.raises(InputError, match=r"stream\(world, seed\) gave a list_iterator without next_chunk, snapshot, restore"):
+    with pytest.raises(InputError, match=r"stream\(world, seed\) gave a list_iterator without next_chunk; see"):
         play(workload, WORLD, 0)
+    plain = SimpleNamespace(next_chunk=lambda: np.zeros(0, REQUEST_DTYPE))
+    workload.stream = lambda world, seed: plain
+    sim = Simulator(WORLD, workload)
+    sim.advance(2.0)  # all that needs no snapshot works
+    with pytest.raises(InputError, match="without snapshot"):
+        sim.snapshot()
+    plain.snapshot = lambda: None
+    kept = sim.snapshot()
+    with pytest.raises(InputError, match="without restore"):
+        sim.restore(kept)
 
 
 @pytest.mark.parametrize("seed", [-1, 2**64, 0.5, "x", None])
