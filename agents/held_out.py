@@ -40,7 +40,7 @@ def evaluate(problem: str, act: Act, **config: Any) -> Costs:
         actions = np.broadcast_to(act(observations, envs.action_masks()), envs.action_space.shape or ())
         observations, _, _, truncated, infos = envs.step(actions)
         for name in costs:
-            costs[name] += float(infos["reward_terms"][name].mean())
+            costs[name] += float(infos[name].mean())
         ended = bool(truncated.all())
     envs.close()
     return {**costs, "total_usd": costs["vm_usd"] + costs["breach_usd"]}

@@ -20,8 +20,9 @@ from stable_baselines3.common.utils import set_random_seed
 from agents.held_out import Act, Costs, at_random, evaluate, hold
 from agents.settings import Settings
 from sageserve_env.adapters.sb3 import SB3VecEnv
-from sageserve_env.env.config import MAX_DELTA, require_count
+from sageserve_env.env.actions import MAX_DELTA
 from sageserve_env.errors import InputError
+from sageserve_env.world.checks import require_count
 
 __all__ = ["LOG", "MODEL", "RESULTS", "Settings", "acting", "evaluate", "read_model", "scores", "train"]
 
@@ -72,7 +73,7 @@ def train(
     Raises:
         InputError: An argument cannot be used; there is nothing, or nothing more, to resume; or a training is there already.
     """
-    require_count("steps", steps)
+    require_count("steps", steps, 1)
     settings = settings or Settings()
     check_folder(out, resume)
     torch.set_num_threads(1)

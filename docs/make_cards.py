@@ -42,7 +42,7 @@ def play(env: gym.Env[Any, Any], act: Act, options: dict[str, Any]) -> dict[str,
         _, _, terminated, truncated, info = env.step(act())
         done = terminated or truncated
         for name in TERMS:
-            sums[name] += float(info["reward_terms"][name])
+            sums[name] += float(info[name])
     return sums
 
 

@@ -15,6 +15,7 @@ import gymnasium as gym
 import numpy as np
 
 import sageserve_env  # noqa: F401  registers the ids
+from sageserve_env.env import EnvSnapshot
 from sageserve_env.scenarios import load_problem
 
 ID = "SageServe/Mini-v0"
@@ -23,7 +24,8 @@ STEPS_A_SEGMENT = 6  # half an hour: the fleet is given a target for so long, an
 SEGMENTS = 6  # three hours ahead: far beyond the ten minutes that an instance takes to start
 ROUNDS = 4
 ELITE_SHARE = 0.125
-LEAST_SPREAD = 0.04  # half an instance of twelve
+FIRST_SPREAD = 0.3
+LEAST_SPREAD = 0.08  # half an instance of twelve: actions go from -1 to 1
 
 
 class Planner:
@@ -44,16 +46,16 @@ class Planner:
         self.rng = np.random.default_rng(seed)
         self.best: np.ndarray | None = None
 
-    def plan(self, snapshot: tuple, holding: np.ndarray, steps_left: int) -> np.ndarray:
+    def plan(self, snapshot: EnvSnapshot, holding: np.ndarray, steps_left: int) -> np.ndarray:
         """The best plan found from a snapshot; ``holding`` is the action that changes nothing."""
         hold = np.tile(holding, (SEGMENTS, 1))
         if self.best is None:
             self.best = hold
         else:  # what was planned, half an hour later
             self.best = np.concatenate([self.best[1:], self.best[-1:]])
-        mean, spread = self.best, np.full_like(self.best, 0.15)
+        mean, spread = self.best, np.full_like(self.best, FIRST_SPREAD)
         for _ in range(ROUNDS):
-            plans = self.rng.normal(mean, spread, (self.envs.num_envs, *mean.shape)).clip(0, 1).astype(np.float32)
+            plans = self.rng.normal(mean, spread, (self.envs.num_envs, *mean.shape)).clip(-1, 1).astype(np.float32)
             plans[0], plans[1] = self.best, hold
             order = np.argsort(-self.returns(snapshot, plans, steps_left), kind="stable")
             elite = plans[order[: max(2, int(ELITE_SHARE * len(plans)))]]
@@ -61,7 +63,7 @@ class Planner:
             mean, spread = elite.mean(axis=0), np.maximum(elite.std(axis=0), LEAST_SPREAD)
         return self.best
 
-    def returns(self, snapshot: tuple, plans: np.ndarray, steps_left: int) -> np.ndarray:
+    def returns(self, snapshot: EnvSnapshot, plans: np.ndarray, steps_left: int) -> np.ndarray:
         """Sum of rewards of each plan, played in a row of its own from the same state."""
         self.envs.restore(snapshot)
         total = np.zeros(len(plans))
@@ -97,7 +99,7 @@ def shares(fleet: gym.Env) -> np.ndarray:
     least = fleet.setup.world.scaling.min_instances
     active = fleet.telemetry().active.reshape(len(fleet.setup.world.regions), -1)
     most = np.array([[sum(region.vm_capacity.values())] for region in fleet.setup.world.regions])
-    return ((active - least) / (most - least)).ravel().astype(np.float32)
+    return (2 * (active - least) / (most - least) - 1).ravel().astype(np.float32)
 
 
 def run_held(hours: float, seed: int, instances: int | None = None) -> dict[str, float]:
@@ -114,7 +116,7 @@ def run_reactive(hours: float, seed: int) -> dict[str, float]:
     high, low = world.niw.release_utilization
     utilizations = [world.scaling.scale_out_utilization] * regions + [world.scaling.scale_in_utilization] * regions
     action = [0.0] * regions + [1.0] * regions + utilizations + [world.routing.utilization_threshold, high, low]
-    return run_constant(make("knobs", hours * 3600), np.array(action, np.float32), seed, THURSDAY)
+    return run_constant(make("knobs", hours * 3600), 2 * np.array(action, np.float32) - 1, seed, THURSDAY)
 
 
 def run_constant(env: gym.Env, action: np.ndarray, seed: int, options: dict) -> dict[str, float]:
@@ -130,7 +132,7 @@ def run_constant(env: gym.Env, action: np.ndarray, seed: int, options: dict) -> 
 
 def add(sums: dict[str, float], info: dict) -> None:
     for name in sums:
-        sums[name] += info["reward_terms"][name]
+        sums[name] += info[name]
 
 
 def main(arguments: list[str] | None = None) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError
+from sageserve_env.extras import need
 
 
 def new_figure(path: Path, size_in: tuple[float, float]) -> Any:
@@ -16,13 +17,10 @@ def new_figure(path: Path, size_in: tuple[float, float]) -> Any:
         size_in: Width and height in inches.
 
     Raises:
-        InputError: matplotlib is not installed, or it does not know the suffix.
+        MissingExtra: matplotlib is not installed.
+        InputError: matplotlib does not know the suffix.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("matplotlib = None is not installed; run: pip install 'sageserve-env[plots]'") from None
-    figure = Figure(figsize=size_in, layout="constrained")
+    figure = need("matplotlib.figure", "plots", "a figure").Figure(figsize=size_in, layout="constrained")
     if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
         raise InputError(f"'{path}' is no picture format that matplotlib knows: suffix {path.suffix!r}; use .png, .svg or .pdf")
     return figure

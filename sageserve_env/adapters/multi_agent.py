@@ -10,11 +10,13 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from sageserve_env.env.config import EnvSnapshot
-from sageserve_env.env.encode import Feature
-from sageserve_env.env.rewards import LatencyFirst, Money
+from sageserve_env.env.actions import choice_mask, delta_of
+from sageserve_env.env.observation.encode import Feature
+from sageserve_env.env.rewards import TERMS, LatencyFirst, Money
+from sageserve_env.env.row import EnvSnapshot
 from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
+from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.sim.state import N_TIERS
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.schema import World
@@ -22,12 +24,12 @@ from sageserve_env.world.schema import World
 try:
     from pettingzoo import ParallelEnv
 except ImportError:
-    raise InputError("multi-agent environments need pettingzoo; pip install 'sageserve-env[multi-agent]'") from None
+    raise MissingExtra(f"multi-agent environments need pettingzoo, which is not installed; {install_hint('multi-agent')}") from None
 
 AGENTS = ("region", "region-model")
 REWARDS = ("shared", "individual")
-MODES = ("delta", "target")
-"""Action modes whose actions are one number for each fleet, and can be dealt out to agents."""
+MODES = ("delta", "target", "discrete")
+"""Action modes that can be dealt out to agents: a number for each fleet, or each agent's choice of one change among its own."""
 
 HOUR_S = 3600.0
 
@@ -57,9 +59,10 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
     together are its action, with the same outcome bit for bit. VMs that several endpoints of a region ask for at once go to them in
     the order of the endpoints, so actions that the masks allow one by one may be clipped together.
 
-    Agents never terminate; all are truncated at the horizon. ``infos[agent]`` holds ``action_mask`` (``delta`` only, in the form
-    that the agent's space samples with), ``reward_terms`` and ``cost`` (those that the agent's reward is made of, and the avoidable
-    breaches among them), and after a reset ``episode``.
+    Agents never terminate; all are truncated at the horizon, or where the fleet is overfull. ``infos[agent]`` has the same keys
+    after a reset and a step: the terms that the agent's reward is made of, ``cost`` (the avoidable breaches among them),
+    ``is_overfull``, what was drawn for the episode, and ``action_mask`` (``delta`` and ``discrete``), the agent's own, in the
+    form that its space samples with: a tuple of arrays, or one array.
 
     Args:
         agents: ``"region"``, named by region, or ``"region-model"``, named ``"REGION/MODEL"``.
@@ -67,8 +70,8 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
             and for the avoidable breaches of requests that originate in its region (and are for its model), wherever they were
             served; the agents' rewards add up to the fleet's. Needs ``reward="money"`` or ``"latency-first"``, or objects of them.
         render_mode: None, ``"human"``, ``"rgb_array"`` or ``"ansi"``.
-        **config: Arguments of ``sageserve_env.env.config.Config``, but for the forms of observation; ``action_mode`` is ``"delta"``
-            or ``"target"``.
+        **config: Arguments of ``sageserve_env.env.config.Config``, but for the forms of observation; ``action_mode`` is
+            ``"delta"``, ``"target"`` or ``"discrete"``.
 
     Attributes:
         possible_agents: Names of all agents, in the order of the endpoints.
@@ -92,13 +95,15 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         require_choice("agents", agents, AGENTS)
         require_choice("rewards", rewards, REWARDS)
         self.render_mode = render_mode
-        self._env = FleetEnv(render_mode=render_mode, **config)
+        self._is_discrete = config.get("action_mode") == "discrete"
+        mode = {"action_mode": "delta"} if self._is_discrete else {}
+        self._env = FleetEnv(render_mode=render_mode, **{**config, **mode})
         require_parts(self._env, rewards)
         self._rewards = rewards
         self._scopes = scopes(self._env, agents)
         self._observation_spaces = {agent: part_of_box(self.state_space, scope.entries) for agent, scope in self._scopes.items()}
         self._action_spaces = {
-            agent: part_of_actions(self._env.action_space, scope.places) for agent, scope in self._scopes.items()
+            agent: part_of_actions(self._env.action_space, scope.places, self._is_discrete) for agent, scope in self._scopes.items()
         }
         self._prices = np.array([vm_type.price_usd_per_h for vm_type in self._env.setup.world.vm_types])
         self._spent = (np.zeros(len(self._scopes)), np.zeros((len(self._scopes), N_TIERS), np.int64))
@@ -123,7 +128,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         return self._observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """An agent's part of the joint action: one entry for each of its endpoints and VM types."""
+        """An agent's part of the joint action: an entry for each of its endpoints and VM types, or a choice of one change."""
         return self._action_spaces[agent]
 
     def observation_features(self, agent: str) -> list[Feature]:
@@ -144,7 +149,8 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         self._seen, info = self._env.reset(seed=seed, options=wanted)
         self.agents = self.possible_agents.copy()
         self._spent = self._spending()
-        return self._observations(), {agent: self._masked(agent, info, {"episode": dict(info["episode"])}) for agent in self.agents}
+        _, parts = self._accounts(0.0, info)
+        return self._observations(), {agent: self._told(agent, info, parts[agent]) for agent in self.agents}
 
     def step(self, actions: dict[str, Any]) -> tuple[Observations, dict[str, float], dict[str, bool], dict[str, bool], Infos]:
         """Act, and simulate to the next control instant.
@@ -166,7 +172,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
             rewards,
             dict.fromkeys(acted, False),
             dict.fromkeys(acted, truncated),
-            {agent: self._masked(agent, info, parts[agent]) for agent in acted},
+            {agent: self._told(agent, info, parts[agent]) for agent in acted},
         )
 
     def state(self) -> NDArray[np.float32]:
@@ -207,10 +213,13 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         state = self.state()
         return {agent: state[scope.entries] for agent, scope in self._scopes.items()}
 
-    def _masked(self, agent: str, fleet_info: dict[str, Any], info: dict[str, Any]) -> dict[str, Any]:
-        """An agent's info, with its part of the fleet's action mask."""
-        mask = fleet_info.get("action_mask")
-        return info if mask is None else info | {"action_mask": tuple(mask[place] for place in self._scopes[agent].places)}
+    def _told(self, agent: str, fleet_info: dict[str, Any], part: dict[str, Any]) -> dict[str, Any]:
+        """An agent's info: its part of the terms and of the action mask, and what is told of the episode."""
+        info = {**part, **{name: value for name, value in fleet_info.items() if name not in {*TERMS, "cost", "action_mask"}}}
+        if "action_mask" in fleet_info:
+            mask = fleet_info["action_mask"][self._scopes[agent].places]
+            info["action_mask"] = choice_mask(mask) if self._is_discrete else tuple(mask)
+        return info
 
     def _joint(self, actions: dict[str, Any]) -> NDArray[Any]:
         """The agents' actions put together."""
@@ -223,17 +232,19 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
             if agent not in actions:
                 raise InputError(f"step(): no action of agent {agent!r}; give one for each of {', '.join(self.agents)}")
             space, action = self._action_spaces[agent], np.asarray(actions[agent])
-            is_number = action.dtype.kind in "fiu"
-            if not space.contains(action.astype(np.float32) if is_share and is_number else action):
+            if is_share and action.dtype.kind in "fiu":  # what lies outside is clipped, as in the single environment
+                action = np.clip(action, -1.0, 1.0).astype(np.float32)
+            if not space.contains(action):
                 raise InputError(f"action of agent {agent!r} = {action.tolist()} is not in its action space; give one of {space}")
-            joint[scope.places] = action
+            max_delta = self._env.setup.settings.max_delta
+            joint[scope.places] = delta_of(int(action), len(scope.places), max_delta) if self._is_discrete else action
         return joint
 
     def _accounts(self, fleet_reward: float, info: dict[str, Any]) -> tuple[dict[str, float], Infos]:
         """Rewards of the interval by agent, and the terms behind them."""
-        terms, cost = info["reward_terms"], info["cost"]
         if self._rewards == "shared":
-            return dict.fromkeys(self.agents, fleet_reward), {a: {"reward_terms": dict(terms), "cost": cost} for a in self.agents}
+            terms = {name: info[name] for name in (*TERMS, "cost")}
+            return dict.fromkeys(self.agents, fleet_reward), dict.fromkeys(self.agents, terms)
         (vm_usd, breaches), before = self._spending(), self._spent
         self._spent = vm_usd, breaches
         late = breaches - before[1]
@@ -242,7 +253,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         rewards, costs = reward(own).tolist(), late.sum(axis=1).astype(float).tolist()
         parts: Infos = {}
         for k, agent in enumerate(self.agents):
-            parts[agent] = {"reward_terms": {name: float(values[k]) for name, values in own.items()}, "cost": costs[k]}
+            parts[agent] = {**{name: float(values[k]) for name, values in own.items()}, "cost": costs[k]}
         return dict(zip(self.agents, rewards, strict=True)), parts
 
     def _spending(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -317,9 +328,9 @@ def part_of_box(space: spaces.Box, entries: NDArray[np.int64]) -> spaces.Box:
     return spaces.Box(space.low[entries], space.high[entries], dtype=np.float32)
 
 
-def part_of_actions(space: spaces.Space[Any], places: NDArray[np.int64]) -> spaces.Space[Any]:
-    """The space of some entries of an action."""
+def part_of_actions(space: spaces.Space[Any], places: NDArray[np.int64], is_discrete: bool) -> spaces.Space[Any]:
+    """The space of some entries of an action, or of a choice of one change among them."""
     if isinstance(space, spaces.MultiDiscrete):
-        return spaces.MultiDiscrete(space.nvec[places])
+        return spaces.Discrete(1 + int((space.nvec[places] - 1).sum())) if is_discrete else spaces.MultiDiscrete(space.nvec[places])
     assert isinstance(space, spaces.Box)
     return part_of_box(space, places)

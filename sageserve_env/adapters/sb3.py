@@ -8,12 +8,17 @@ from typing import Any
 import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv
 
-from sageserve_env.env.config import require_count
 from sageserve_env.env.vector import VectorFleetEnv
 from sageserve_env.errors import InputError
+from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.registration import IDS
+from sageserve_env.world.checks import require_count
+
+try:
+    from stable_baselines3.common.vec_env import VecEnv
+except ImportError:
+    raise MissingExtra(f"SB3VecEnv needs stable-baselines3, which is not installed; {install_hint('agents')}") from None
 
 
 class SB3VecEnv(VecEnv):
@@ -73,7 +78,7 @@ class SB3VecEnv(VecEnv):
         for row in np.flatnonzero(truncated).tolist():
             infos[row] = {
                 "TimeLimit.truncated": True,
-                "terminal_observation": row_of(more["final_obs"], row),
+                "terminal_observation": more["final_obs"][row],
                 "episode": {"r": float(self._returns[row]), "l": int(self._lengths[row]), "t": 0.0},
             }
             self._returns[row], self._lengths[row] = 0.0, 0
@@ -134,14 +139,7 @@ def make_sb3_env(env_id: str, n_envs: int = 1, seed: int = 0, **config: Any) -> 
     problems = {name: problem for problem, name in IDS.items()}
     if env_id not in problems:
         raise InputError(f"env_id = {env_id!r} is not known; choose one of {', '.join(problems)}")
-    require_count("n_envs", n_envs)
+    require_count("n_envs", n_envs, 1)
     envs = SB3VecEnv(n_envs, problem=problems[env_id], **config)
     envs.seed(seed)
     return envs
-
-
-def row_of(observations: Any, row: int) -> Any:
-    """One row of batched observations, which may be a dict."""
-    if isinstance(observations, dict):
-        return {name: values[row] for name, values in observations.items()}
-    return observations[row]

@@ -1,4 +1,4 @@
-"""How an action becomes knobs: four modes over one mechanism, and the mask of what is possible."""
+"""How an action becomes knobs: five modes over one mechanism, and the mask of what is possible."""
 
 from __future__ import annotations
 
@@ -6,30 +6,37 @@ from typing import Any
 
 import numpy as np
 from gymnasium import spaces
+from numpy.typing import NDArray
 
 from sageserve_env.compile import kernel
 from sageserve_env.errors import InputError
 from sageserve_env.sim.state import Sim
 from sageserve_env.world.schema import World
 
-ACTION_MODES = ("delta", "target", "knobs", "multi_timescale")
+ACTION_MODES = ("delta", "target", "knobs", "multi_timescale", "discrete")
 """Modes by integer code."""
 
-DELTA, TARGET, KNOBS, MULTI_TIMESCALE = range(4)
+DELTA, TARGET, KNOBS, MULTI_TIMESCALE, DISCRETE = range(5)
+
+MASKED_MODES = ("delta", "discrete")
+"""Modes whose choices a mask can forbid."""
 
 MAX_DELTA = 2
-"""Most instances that one ``delta`` action adds to, or takes off, an endpoint."""
+"""Most instances that one ``delta`` or ``discrete`` action adds to, or takes off, an endpoint."""
 
 
 def action_space(mode: str, world: World, max_delta: int) -> spaces.Space[Any]:
     """The space of one environment's actions. N endpoints, K VM types, M models.
 
     * ``delta``: MultiDiscrete, N * K choices of 2 * max_delta + 1: choice c changes the target by c - max_delta.
-    * ``target``: Box in [0, 1], N * K: the target as a share of the way from the least to the most instances.
-    * ``knobs``: Box in [0, 1]: floors (N * K), caps (N * K), scale-out utilizations (N), scale-in utilizations (N), routing
+    * ``discrete``: Discrete, 1 + N * K * 2 * max_delta: choice 0 holds; any other changes one target, see :func:`change_of`.
+    * ``target``: Box in [-1, 1], N * K: the target as a share of the way from the least to the most instances.
+    * ``knobs``: Box in [-1, 1]: floors (N * K), caps (N * K), scale-out utilizations (N), scale-in utilizations (N), routing
       thresholds (M), NIW release levels, high (M) and low (M).
-    * ``multi_timescale``: Box in [0, 1]: targets (N * K), read at the first step of each hour, scale-out and scale-in
+    * ``multi_timescale``: Box in [-1, 1]: targets (N * K), read at the first step of each hour, scale-out and scale-in
       utilizations (N each), read at every step; between hours the tick moves towards the target and never past it.
+
+    An entry a of a Box stands for the share (a + 1) / 2; what lies outside is taken for the nearest end.
 
     Raises:
         InputError: The mode is unknown.
@@ -38,20 +45,70 @@ def action_space(mode: str, world: World, max_delta: int) -> spaces.Space[Any]:
     fleets = n * len(world.vm_types)
     if mode == "delta":
         return spaces.MultiDiscrete(np.full(fleets, 2 * max_delta + 1))
+    if mode == "discrete":
+        return spaces.Discrete(1 + fleets * 2 * max_delta)
     sizes = {"target": fleets, "knobs": 2 * fleets + 2 * n + 3 * len(world.models), "multi_timescale": fleets + 2 * n}
-    if mode not in sizes:
+    if mode not in ACTION_MODES:
         raise InputError(f"action_mode = {mode!r}; choose one of {', '.join(ACTION_MODES)}")
-    return spaces.Box(0.0, 1.0, (sizes[mode],), np.float32)
+    return spaces.Box(-1.0, 1.0, (sizes[mode],), np.float32)
+
+
+def mask_shape(space: spaces.Space[Any]) -> tuple[int, ...]:
+    """Shape of an action mask: (fleets, choices) of ``delta``, (choices,) of ``discrete``, (0,) of a Box, which has none."""
+    if isinstance(space, spaces.MultiDiscrete):
+        return len(space.nvec), int(space.nvec[0])
+    return (int(space.n),) if isinstance(space, spaces.Discrete) else (0,)
+
+
+@kernel
+def change_of(choice: int, max_delta: int) -> tuple[int, int]:
+    """The fleet that a ``discrete`` choice changes, and by how many instances.
+
+    Choice 0 holds. Then come, fleet by fleet, -max_delta to -1 and +1 to +max_delta.
+    """
+    if choice == 0:
+        return 0, 0
+    place, step = divmod(choice - 1, 2 * max_delta)
+    return place, step - max_delta + (step >= max_delta)
+
+
+def delta_of(choice: int, n_fleets: int, max_delta: int) -> NDArray[np.int64]:
+    """The ``delta`` action that does what a ``discrete`` choice does, shape (n_fleets,)."""
+    place, change = change_of.py_func(choice, max_delta)  # type: ignore[attr-defined]  # of a Numba function
+    action = np.full(n_fleets, max_delta)
+    action[place] += change
+    return action
+
+
+def choice_mask(mask: NDArray[np.int8]) -> NDArray[np.int8]:
+    """The ``discrete`` mask, shape (choices,), of fleets whose ``delta`` mask has shape (fleets, 2 * max_delta + 1)."""
+    changes = np.delete(mask, mask.shape[1] // 2, axis=1)
+    return np.concatenate([np.ones(1, mask.dtype), changes.ravel()])
+
+
+@kernel
+def wanted_change(codec: Any, action: Any, place: int) -> int:
+    """What an action of mode ``delta`` or ``discrete`` adds to the target of one fleet."""
+    if codec.mode == DELTA:
+        return int(action[place]) - codec.max_delta
+    chosen, change = change_of(int(action[0]), codec.max_delta)
+    return change if place == chosen else 0
+
+
+@kernel
+def share(value: float) -> float:
+    """The share from 0 to 1 that an entry of a Box stands for; one outside is taken for the nearest end (the documented clip)."""
+    return (min(max(value, -1.0), 1.0) + 1.0) / 2.0
 
 
 @kernel
 def decode(s: Sim, codec: Any, step: int, action: Any, target: Any) -> None:
     """Set the knobs that an action stands for; ``target`` holds the instances wanted, shape (N * K,), and is brought up to date."""
-    if codec.mode == DELTA:
+    if codec.mode == DELTA or codec.mode == DISCRETE:
         for place in range(target.shape[0]):
-            settle_target(s, codec, place, target[place] + int(action[place]) - codec.max_delta, target, False)
+            settle_target(s, codec, place, target[place] + wanted_change(codec, action, place), target, False)
         for place in range(target.shape[0]):
-            settle_target(s, codec, place, target[place] + int(action[place]) - codec.max_delta, target, True)
+            settle_target(s, codec, place, target[place] + wanted_change(codec, action, place), target, True)
         hold_targets(s, target)
     elif codec.mode == TARGET:
         targets_from_shares(s, codec, action, target)
@@ -110,7 +167,7 @@ def targets_from_shares(s: Sim, codec: Any, action: Any, target: Any) -> None:
     for rises in (False, True):
         for place in range(target.shape[0]):
             most = most_instances(s, place)
-            wanted = codec.min_instances + round(action[place] * (most - codec.min_instances))
+            wanted = codec.min_instances + round(share(action[place]) * (most - codec.min_instances))
             settle_target(s, codec, place, wanted, target, rises)
 
 
@@ -139,7 +196,8 @@ def bounds_from_shares(s: Sim, codec: Any, action: Any, target: Any) -> None:
     for place in range(fleets):
         most = most_instances(s, place)
         s.fleet[place].floor = target[place]
-        s.fleet[place].cap = max(target[place], codec.min_instances + round(action[fleets + place] * (most - codec.min_instances)))
+        cap = codec.min_instances + round(share(action[fleets + place]) * (most - codec.min_instances))
+        s.fleet[place].cap = max(target[place], cap)
 
 
 @kernel
@@ -148,8 +206,8 @@ def thresholds_from_shares(s: Sim, action: Any, first: int) -> None:
     endpoints = s.endpoint.shape[0]
     for endpoint in range(endpoints):
         ep = s.endpoint[endpoint]
-        ep.scale_out_utilization = action[first + endpoint]
-        ep.scale_in_utilization = min(action[first + endpoints + endpoint], action[first + endpoint])
+        ep.scale_out_utilization = share(action[first + endpoint])
+        ep.scale_in_utilization = min(share(action[first + endpoints + endpoint]), ep.scale_out_utilization)
 
 
 @kernel
@@ -158,22 +216,25 @@ def model_knobs_from_shares(s: Sim, action: Any, first: int) -> None:
     models = s.model_knobs.shape[0]
     for model in range(models):
         knobs = s.model_knobs[model]
-        knobs.routing_threshold = action[first + model]
-        knobs.release_high = action[first + models + model]
-        knobs.release_low = min(action[first + 2 * models + model], action[first + models + model])
+        knobs.routing_threshold = share(action[first + model])
+        knobs.release_high = share(action[first + models + model])
+        knobs.release_low = min(share(action[first + 2 * models + model]), knobs.release_high)
 
 
 @kernel
 def write_mask(s: Sim, codec: Any, target: Any, mask: Any) -> None:
     """Which single changes of a target can be made in full: within the least instances and the VMs left in the region."""
-    if codec.mode != DELTA:
+    if codec.mode != DELTA and codec.mode != DISCRETE:
         return
-    choices = 2 * codec.max_delta + 1
+    choice = 0
+    if codec.mode == DISCRETE:
+        mask[0] = True
+        choice = 1
     for place in range(target.shape[0]):
         left = unclaimed(s, place, target)
-        for choice in range(choices):
-            change = choice - codec.max_delta
-            allowed = (
-                change == 0 or (change < 0 and target[place] + change >= codec.min_instances) or (change > 0 and change <= left)
-            )
-            mask[place * choices + choice] = allowed
+        for change in range(-codec.max_delta, codec.max_delta + 1):
+            if change == 0 and codec.mode == DISCRETE:
+                continue
+            is_fall = change < 0 and target[place] + change >= codec.min_instances
+            mask[choice] = change == 0 or is_fall or (change > 0 and change <= left)
+            choice += 1

@@ -5,8 +5,11 @@ The single and the vector environment, the adapters and the multi-agent environm
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from threading import Lock
 from typing import Any
@@ -16,51 +19,24 @@ from numpy.typing import NDArray
 
 from sageserve_env.compile import announce
 from sageserve_env.env import kernel
-from sageserve_env.env.actions import ACTION_MODES, action_space
-from sageserve_env.env.encode import observation_features, rate_scales
-from sageserve_env.env.rewards import TERMS, Reward
-from sageserve_env.env.state import CODEC, DONE, HISTORY, READY, ROW
+from sageserve_env.env.observation.encode import rate_scales
+from sageserve_env.env.rewards import TERMS
+from sageserve_env.env.state import DONE, READY, ROW
+from sageserve_env.env.tables import Settings, codec, empty_rows, prices, vms_by_type
 from sageserve_env.errors import InputError
-from sageserve_env.sim import state as st
+from sageserve_env.identity import require_same
 from sageserve_env.sim.build import initial_state, world_tables
 from sageserve_env.sim.knobs import Knobs
 from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
-from sageserve_env.workload import kernel as generator
 from sageserve_env.workload.generated import IntensityWorkload, Tables
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
-from sageserve_env.workload.sizes import CELLS
 from sageserve_env.world.schema import World
 from sageserve_env.world.validate import validate
 
-CHUNK_ROWS = 4096
 FIRST_FLIGHT_SLOTS = 1024
-HOUR_S = 3600.0
 PARTS_PER_THREAD = 2
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What is the same for all environments of an engine.
-
-    Attributes:
-        world: What exists.
-        action_mode: One of ``actions.ACTION_MODES``.
-        reward: Makes rewards of terms.
-        control_interval_s: Seconds between two actions.
-        max_delta: Most instances that one ``delta`` action changes.
-        admission_order: One of ``sim.knobs.ADMISSION_ORDERS``.
-        max_in_flight: Most requests in one environment at once.
-    """
-
-    world: World
-    action_mode: str
-    reward: Reward
-    control_interval_s: float
-    max_delta: int
-    admission_order: str
-    max_in_flight: int
 
 
 @dataclass(frozen=True)
@@ -71,11 +47,13 @@ class RowSnapshot:
         state: The simulator's arrays, the pool of requests as far as it is used.
         rows: What an episode changes of ``Rows``, and the buffer of generated requests.
         source: What the requests come from; shared, not copied.
+        identity: Of the engine that it was taken of.
     """
 
     state: dict[str, NDArray[Any]]
     rows: dict[str, NDArray[Any]]
     source: Tables | Chunk | None
+    identity: Mapping[str, str]
 
 
 class Engine:
@@ -103,6 +81,12 @@ class Engine:
         self.terms = self._term_views()
         self._n_threads = max(1, min(n_threads, n_envs))
         self._threads: ThreadPoolExecutor | None = None
+        self._threads_pid = 0
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """What a snapshot must have in common with the rows that take it, by name."""
+        return self.settings.identity()
 
     def begin(self, e: int, workload: Workload, seed: int, week_start_s: float, instances: dict[str, int] | None = None) -> None:
         """Start an episode in row ``e``; its observation is in ``rows`` then.
@@ -136,6 +120,8 @@ class Engine:
     def step(self, actions: Any, is_active: NDArray[np.bool_] | None = None) -> None:
         """Take rows to their next control instant; what came of it is in ``rows``.
 
+        A row whose pool of requests in flight is full, and may not grow, stops before: its ``is_overfull`` is 1 then.
+
         Args:
             actions: Decoded by the mode of the engine, shape (E, A).
             is_active: Rows to step, shape (E,); None steps all.
@@ -152,11 +138,17 @@ class Engine:
         rows = {name: duplicate(self.rows[name][e : e + 1]) for name in ROW_STATE}
         source = self._sources[e]
         if isinstance(source, Tables):
+            rows["series"] = duplicate(self.rows["series"][e : e + 1, : self.rows["row"][e]["series"]])
             rows["requests"] = duplicate(self.rows["requests"][e : e + 1, : self.rows["row"][e]["rows"]])
-        return RowSnapshot(state, rows, source)
+        return RowSnapshot(state, rows, source, self.identity)
 
     def restore(self, e: int, snapshot: RowSnapshot) -> None:
-        """Put row ``e`` where a snapshot of any row of an engine with the same settings was."""
+        """Put row ``e`` where a snapshot of any row of an engine with the same settings was.
+
+        Raises:
+            InputError: It is no snapshot, or one of an engine with other settings; nothing is changed then.
+        """
+        require_own(snapshot, RowSnapshot, self.identity)
         used = len(snapshot.state["flight"])
         while used > self.state["flight"].shape[1]:
             self._grow_flight()
@@ -166,7 +158,7 @@ class Engine:
             self._load(e, snapshot.source)
         for name, array in snapshot.rows.items():
             target = self.rows[name][e : e + 1]
-            copy_bytes(target[:, : array.shape[1]] if name == "requests" else target, array)
+            copy_bytes(target[:, : array.shape[1]] if name in ("series", "requests") else target, array)
 
     def telemetry(self, e: int) -> Telemetry:
         """What the fleet of row ``e`` looks like now."""
@@ -176,9 +168,9 @@ class Engine:
 
     def close(self) -> None:
         """Stop the threads."""
-        if self._threads is not None:
+        if self._threads is not None and self._threads_pid == os.getpid():
             self._threads.shutdown()
-            self._threads = None
+        self._threads = None
 
     def __getstate__(self) -> dict[str, Any]:
         """Everything but the threads, which start again when needed, the world's tables and the views."""
@@ -237,8 +229,7 @@ class Engine:
         arguments = self._arguments()
         if self._n_threads == 1:
             return kernel.step_rows(0, self.n_envs, *arguments)
-        if self._threads is None:
-            self._threads = ThreadPoolExecutor(self._n_threads - 1)
+        threads = self._pool()
         # More parts than threads: rows differ in traffic, and a thread that is done takes the next part.
         parts = min(self.n_envs, PARTS_PER_THREAD * self._n_threads)
         edges = [self.n_envs * part // parts for part in range(parts + 1)]
@@ -254,42 +245,33 @@ class Engine:
                     return unfinished
                 unfinished += kernel.step_rows(*span, *arguments)
 
-        others = [self._threads.submit(work) for _ in range(self._n_threads - 1)]
+        others = [threads.submit(work) for _ in range(self._n_threads - 1)]
         return work() + sum(other.result() for other in others)
+
+    def _pool(self) -> ThreadPoolExecutor:
+        """The threads beside the caller's own, made when first needed: anew in a forked process, which has none of them."""
+        if self._threads is None or self._threads_pid != os.getpid():
+            self._threads, self._threads_pid = ThreadPoolExecutor(self._n_threads - 1), os.getpid()
+        return self._threads
 
     def _grow_flight(self) -> None:
         """Double the pools of requests in flight."""
-        old, limit = self.state["flight"], self.settings.max_in_flight
+        old = self.state["flight"]
         slots = old.shape[1]
-        if slots >= limit:
-            raise InputError(
-                f"max_in_flight = {limit}: an environment has more requests than that in the system; "
-                "raise max_in_flight or give the fleet more instances"
-            )
-        self.state["flight"] = np.zeros((self.n_envs, min(2 * slots, limit)), old.dtype)
+        self.state["flight"] = np.zeros((self.n_envs, min(2 * slots, self.settings.max_in_flight)), old.dtype)
         copy_bytes(self.state["flight"][:, :slots], old)
 
 
-ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms", "series")
-"""Arrays of ``Rows`` that an episode changes, but for the buffer of generated requests."""
+ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms")
+"""Arrays of ``Rows`` that an episode changes, but for what generates requests and the buffer of those generated."""
 
 
-def codec(settings: Settings) -> NDArray[Any]:
-    """How actions are decoded, shape (1,), dtype ``CODEC``."""
-    mode = ACTION_MODES.index(settings.action_mode)
-    steps_in_hour = max(1, round(HOUR_S / settings.control_interval_s))
-    return np.array([(mode, settings.max_delta, settings.world.scaling.min_instances, steps_in_hour)], CODEC)
-
-
-def prices(settings: Settings) -> NDArray[np.float64]:
-    """Dollars of a VM-hour by VM type, then of a breach by tier, shape (K + T,)."""
-    return np.array([*(vm_type.price_usd_per_h for vm_type in settings.world.vm_types), *settings.reward.breach_prices_usd])
-
-
-def vms_by_type(world: World) -> NDArray[np.int64]:
-    """VMs by region and type, shape (R * K,)."""
-    counts = [[region.vm_capacity.get(vm_type.name, 0) for vm_type in world.vm_types] for region in world.regions]
-    return np.array(counts, np.int64).ravel()
+def require_own(snapshot: Any, kind: type[Any], identity: Mapping[str, str]) -> None:
+    """Raise InputError unless a snapshot is one, of something with the same identity."""
+    if not isinstance(snapshot, kind):
+        raise InputError(f"restore(): a {type(snapshot).__name__} is no snapshot; give what snapshot() returned")
+    if snapshot.identity is not identity:
+        require_same(snapshot.identity, identity, "restore()", "restore it where the arguments are the same")
 
 
 def with_instances(world: World, instances: dict[str, int]) -> World:
@@ -308,31 +290,3 @@ def all_requests(workload: Workload, world: World, seed: int) -> Chunk:
     while len(chunk := stream.next_chunk()):
         chunks.append(chunk)
     return np.concatenate(chunks) if chunks else np.zeros(0, REQUEST_DTYPE)
-
-
-def empty_rows(settings: Settings, n_envs: int) -> dict[str, NDArray[Any]]:
-    """The arrays of ``Rows``, those of the workload as small as can be."""
-    world = settings.world
-    n_endpoints = len(world.regions) * len(world.models) * len(world.pools)
-    n_origins = len(world.regions) * len(world.models) * st.N_TIERS
-    fleets = n_endpoints * len(world.vm_types)
-    choices = fleets * (2 * settings.max_delta + 1) if settings.action_mode == "delta" else 0
-    space = action_space(settings.action_mode, world, settings.max_delta)
-    shapes: dict[str, tuple[tuple[int, ...], Any]] = {
-        "row": ((), ROW),
-        "target": ((fleets,), np.int64),
-        "history": ((HISTORY, n_origins), np.float64),
-        "seen": ((n_origins, 2), np.int64),
-        "served": ((n_endpoints * st.N_TIERS, 3), np.int64),
-        "action": (space.shape or (), np.float64),
-        "observation": ((len(observation_features(world)),), np.float32),
-        "mask": ((choices,), np.bool_),
-        "terms": ((len(TERMS),), np.float64),
-        "requests": ((CHUNK_ROWS,), REQUEST_DTYPE),
-        "series": ((1,), generator.SERIES_STATE),
-        "bins": ((1, 1), generator.BIN),
-        "edges": ((2,), np.float64),
-        "sizes": ((1, 2, CELLS + 1), np.float32),
-        "labels": ((1, 1), generator.LABEL),
-    }
-    return {name: np.zeros((n_envs, *shape), dtype) for name, (shape, dtype) in shapes.items()}

@@ -6,16 +6,20 @@ from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
 from sageserve_env.env.actions import decode, write_mask
-from sageserve_env.env.encode import encode
+from sageserve_env.env.observation.encode import encode
 from sageserve_env.env.state import DONE, HISTORY, READY, RUNNING, Rows
 from sageserve_env.sim.breaches import book_overdue
 from sageserve_env.sim.kernel import CHUNK_USED, REACHED, run
 from sageserve_env.sim.scaling import enforce_bounds
-from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, Sim
+from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
 from sageserve_env.workload.kernel import fill
 
 NO_LIMIT = 1 << 62
+LEAST_S = 1e-6
+"""Least length of an interval that ends early, so that rates stay finite."""
+
 N_ROW_ARRAYS = len(Rows._fields)
+FLIGHT = STATE_FIELDS.index("flight")
 
 
 @entry_point
@@ -56,8 +60,10 @@ def step_span(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vm
             act(sim_of(r, sims, e), r, e, codec)
         if row.phase == RUNNING:
             if simulate(r, sims, e) != REACHED:
-                unfinished += 1
-                continue
+                if sims[FLIGHT].shape[1] < codec.max_in_flight:
+                    unfinished += 1
+                    continue
+                stop_short(r, sims, e)
             s = sim_of(r, sims, e)
             account(s, r, e, prices)
             observe(s, r, e, codec, rate_scale, vms)
@@ -136,6 +142,16 @@ def simulate(r: Rows, sims: Any, e: int) -> int:
         row.rows = fill(r.series[e, :n], r.bins[e, :n, :w], r.edges[e, : w + 1], r.sizes[e], r.labels[e], r.requests[e])
         row.is_last_chunk = row.rows == 0
         sims[0][e, 0].cursor = 0
+
+
+@kernel
+def stop_short(r: Rows, sims: Any, e: int) -> None:
+    """End the interval, and with it the episode, at the request that finds no room in a pool that may not grow."""
+    clock, row = sims[0][e, 0], r.row[e]
+    begun_s = row.until_s - row.interval_s
+    clock.now_s = r.requests[e, clock.cursor].arrival_s
+    row.interval_s = max(clock.now_s - begun_s, LEAST_S)
+    row.is_overfull = 1
 
 
 @kernel

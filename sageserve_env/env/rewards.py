@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.sim.state import N_TIERS
+from sageserve_env.world.checks import is_number
 
 Terms = Mapping[str, NDArray[np.float64]]
 """Terms of one interval by name, each of shape (n_envs,)."""
@@ -28,6 +30,11 @@ TERMS = {
     "completed": "requests completed",
 }
 """The terms that the kernel computes for each interval, in its order. All are >= 0."""
+
+
+def breaches(terms: Mapping[str, Any]) -> Any:
+    """Avoidable breaches of all tiers: the ``cost`` of safe reinforcement learning."""
+    return terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
 
 
 class Reward(Protocol):
@@ -55,6 +62,9 @@ class Reward(Protocol):
 
 BREACH_PRICES_USD = (0.05, 0.25, 0.25)
 """Assumption, dollars by tier: a late IW-N or NIW, whose levels are far easier to keep, costs five times a late IW-F."""
+
+MOST_USD = 1e12
+"""Far above any price, and far below where sums of rewards overflow."""
 
 USD_PER_REWARD = 1000.0
 """Rewards count thousands of dollars, so that returns are of order one to a hundred and learners need no normalisation."""
@@ -86,8 +96,7 @@ class Paper:
 
     def __call__(self, terms: Terms) -> NDArray[np.float64]:
         """Rewards of shape (n_envs,)."""
-        breaches = terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
-        is_violated = breaches > self.allowed_share * np.maximum(terms["arrived"], 1.0)
+        is_violated = breaches(terms) > self.allowed_share * np.maximum(terms["arrived"], 1.0)
         return -(terms["vm_hours"] / 10.0) * np.where(is_violated, 10.0, 1.0)
 
 
@@ -124,13 +133,28 @@ def as_reward(reward: str | Reward) -> Reward:
     """A preset by name, or the object itself.
 
     Raises:
-        InputError: There is no preset of that name.
+        InputError: There is no preset of that name, or the object is no reward.
     """
     if not isinstance(reward, str):
+        require_reward(reward)
         return reward
     if reward not in REWARDS:
         raise InputError(f"reward = {reward!r}; choose one of {', '.join(REWARDS)} or pass an object such as Money(...)")
     return REWARDS[reward]
+
+
+def require_reward(reward: Any) -> None:
+    """Raise InputError unless an object can be called for rewards, has a name, and prices the breaches of each tier."""
+    if not callable(reward) or not isinstance(getattr(reward, "name", None), str):
+        raise InputError(f"reward = {reward!r} is none; choose one of {', '.join(REWARDS)} or pass an object such as Money(...)")
+    prices = getattr(reward, "breach_prices_usd", None)
+    if not isinstance(prices, Sequence) or len(prices) != N_TIERS or not all(is_price(price) for price in prices):
+        raise InputError(f"reward: breach_prices_usd = {prices!r}; give {N_TIERS} prices >= 0, one for each tier")
+
+
+def is_price(price: Any) -> bool:
+    """Whether a value is a number of dollars that can be charged."""
+    return is_number(price) and 0 <= price < MOST_USD
 
 
 def reward_space(reward: Reward) -> spaces.Box | None:

@@ -29,6 +29,7 @@ ROW = np.dtype(
         ("step", "i4"),
         ("phase", "i4"),
         ("is_last_chunk", "i4"),
+        ("is_overfull", "i4"),  # the pool of requests in flight was full, and the episode ended there
     ],
     align=True,
 )
@@ -39,6 +40,7 @@ CODEC = np.dtype(
         ("max_delta", "i4"),
         ("min_instances", "i4"),
         ("is_hour", "i4"),  # steps in an hour, for modes that latch targets hourly
+        ("max_in_flight", "i4"),  # slots that the pool of requests in flight may grow to
     ],
     align=True,
 )
@@ -54,7 +56,7 @@ class Rows(NamedTuple):
     served: Any  # (E, N * T, 3) completed, met and unattainable at the last control instant
     action: Any  # (E, A)
     observation: Any  # (E, O) float32
-    mask: Any  # (E, sum of choices) bool
+    mask: Any  # (E, choices) bool
     terms: Any  # (E, len(TERMS))
     requests: Any  # (E, C)
     series: Any  # (E, S)

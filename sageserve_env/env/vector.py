@@ -3,42 +3,69 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
+from dataclasses import replace
+from numbers import Integral
 from typing import Any
 
 import numpy as np
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from sageserve_env.env.config import EnvSnapshot, Setup, config_from, require_count
-from sageserve_env.env.core import Engine
-from sageserve_env.env.encode import Feature
+from sageserve_env.env.config import config_from, read_seed
+from sageserve_env.env.core import Engine, require_own
+from sageserve_env.env.observation.encode import Feature
+from sageserve_env.env.observation.observe import Observer, row_of
+from sageserve_env.env.rewards import TERMS, breaches
+from sageserve_env.env.row import EnvSnapshot, FleetRow, require_render_mode
+from sageserve_env.env.setup import Setup
+from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.scenarios import Episode
+from sageserve_env.world.checks import require_count
 
 Observations = Any
 """A float32 array, or a dict of arrays, the environment on the first axis."""
 
 Infos = dict[str, Any]
 
+MOST_ENVS = 1 << 16
+NO_LIMIT = -1
+
+
+class VectorRow(FleetRow):
+    """One environment of a vector: what ``call``, ``get_attr`` and ``set_attr`` reach. It is reset and stepped with the others."""
+
+    metadata = FleetEnv.metadata
+
+    def __init__(self, setup: Setup, engine: Engine, observer: Observer, row: int, render_mode: str | None) -> None:
+        super().__init__(setup, engine, observer, row, render_mode)
+        self.np_random = seeding.np_random()[0]
+
 
 class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     """``num_envs`` independent :class:`sageserve_env.env.FleetEnv`, stepped together.
 
     Row i is bit-identical to a single environment with the same arguments that is reset with seed + i, at any width, in every
-    autoreset mode and on any number of threads.
+    autoreset mode and on any number of threads. Infos are those that Gymnasium's ``SyncVectorEnv`` makes of single environments:
+    ``infos[key]`` with the environment on the first axis, ``infos["_" + key]`` for the rows that have it, and in mode SameStep
+    ``final_obs`` and ``final_info``.
 
     Args:
-        num_envs: Environments, >= 1.
+        num_envs: Environments, 1 to 65,536.
         autoreset_mode: ``"NextStep"``, ``"SameStep"`` or ``"Disabled"``, or the members of ``AutoresetMode``. Disabled: reset the
             rows that ended with ``reset(options={"reset_mask": mask})``.
+        max_episode_steps: Steps after which an episode is truncated before its horizon; None and -1 leave that to the horizon.
         copy: Return copies of the observations; False returns a view that the next step overwrites.
         num_threads: Threads to step on; None takes one for each core.
+        render_mode: None, ``"human"``, ``"rgb_array"`` or ``"ansi"``.
         **config: Arguments of ``sageserve_env.env.config.Config``.
 
     Raises:
-        InputError: An argument is unknown or cannot be used.
+        InputError: An argument cannot be used.
+        TypeError: An argument is unknown.
 
     Example:
         >>> import gymnasium as gym
@@ -54,27 +81,41 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         num_envs: int = 1,
         *,
         autoreset_mode: str | AutoresetMode = AutoresetMode.NEXT_STEP,
+        max_episode_steps: int | None = None,
         copy: bool = True,
         num_threads: int | None = None,
+        render_mode: str | None = None,
         **config: Any,
     ) -> None:
-        require_count("num_envs", num_envs)
+        require_count("num_envs", num_envs, 1, MOST_ENVS)
         if num_threads is not None:
-            require_count("num_threads", num_threads)
-        self.num_envs = num_envs
+            require_count("num_threads", num_threads, 1)
+        require_render_mode(render_mode)
+        self.num_envs, self.render_mode, self.copy = int(num_envs), render_mode, copy
         self.autoreset_mode = read_autoreset_mode(autoreset_mode)
-        self.metadata = {"autoreset_mode": self.autoreset_mode}
-        self.copy = copy
-        self.setup = Setup(config_from(config))
+        self.metadata = {**FleetEnv.metadata, "autoreset_mode": self.autoreset_mode}
+        self.setup = Setup(config_from(config, VectorFleetEnv))
+        self.n_steps = read_steps(max_episode_steps, self.setup.n_steps)
         self.single_action_space = self.setup.action_space
         self.single_observation_space = self.setup.observation_space
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.reward_space = None if self.setup.reward_space is None else batch_space(self.setup.reward_space, num_envs)
-        self._engine = Engine(self.setup.settings, num_envs, num_threads or os.cpu_count() or 1)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.reward_space = None if self.setup.reward_space is None else batch_space(self.setup.reward_space, self.num_envs)
+        self._engine = Engine(self.setup.settings, self.num_envs, num_threads or os.cpu_count() or 1)
         self._observer = self.setup.observer(self._engine)
-        self._rngs: list[np.random.Generator] = [seeding.np_random()[0] for _ in range(num_envs)]
-        self._episodes: list[Episode | None] = [None] * num_envs
+        self._rows = [VectorRow(self.setup, self._engine, self._observer, row, render_mode) for row in range(self.num_envs)]
+        self._drawn: dict[str, NDArray[Any]] = {}
+        self._has_begun = np.zeros(self.num_envs, np.bool_)
+        self._spec: EnvSpec | None = None
+
+    @property
+    def spec(self) -> EnvSpec | None:
+        """How ``gym.make_vec`` made the environments, with the steps of their own episodes as ``max_episode_steps``."""
+        return self._spec
+
+    @spec.setter
+    def spec(self, spec: EnvSpec | None) -> None:
+        self._spec = None if spec is None else replace(spec, max_episode_steps=self.n_steps)
 
     @property
     def observation_features(self) -> list[Feature]:
@@ -89,26 +130,25 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Observations, Infos]:
-        """Start an episode in every row, or in the rows of ``options["reset_mask"]``.
+        """Start an episode in every row, or in the rows of ``options["reset_mask"]``; those alone have infos then.
 
         Args:
             seed: Row i takes seed + i, or the i-th of a list; None goes on with the rows' random numbers.
             options: ``reset_mask`` (bool, shape (num_envs,)) and those of the single environment.
 
         Raises:
-            InputError: An option is unknown or cannot be used, or a row that was never reset is left out.
+            InputError: A seed or an option is unknown or cannot be used, or a row that was never reset is left out.
         """
+        if options is not None and not isinstance(options, Mapping):
+            raise InputError(f"options = {options!r} is no dict; give reset_mask, or options of the single environment")
         wanted = dict(options or {})
         mask = self._read_mask(wanted.pop("reset_mask", None))
-        seeds = [None if seed is None else seed + i for i in range(self.num_envs)] if not isinstance(seed, list) else seed
-        if len(seeds) != self.num_envs:
-            raise InputError(f"reset(seed=...): {len(seeds)} seeds for {self.num_envs} environments; give one for each")
-        for row in np.flatnonzero(mask):
+        seeds = self._read_seeds(seed)
+        for row in np.flatnonzero(mask).tolist():
             if seeds[row] is not None:
-                self._rngs[row] = seeding.np_random(seeds[row])[0]
-            self._begin(int(row), wanted)
-        infos = self._masked({})
-        return self._observations(), infos | self._episode_infos(mask)
+                self._rows[row].np_random = seeding.np_random(seeds[row])[0]
+            self._begin(row, wanted)
+        return self._observations(), self._infos(mask)
 
     def step(self, actions: NDArray[Any]) -> tuple[Observations, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], Infos]:
         """Act in every row and simulate to the next control instant.
@@ -117,60 +157,142 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             InputError: An action is not in the action space, or a row has no episode under way.
         """
         ended = self._ended()
-        if None in self._episodes or (self.autoreset_mode is AutoresetMode.DISABLED and ended.any()):
-            rows = [row for row, episode in enumerate(self._episodes) if episode is None or ended[row]]
+        is_idle = ~self._has_begun
+        if self.autoreset_mode is AutoresetMode.DISABLED:
+            is_idle |= ended
+        if is_idle.any():
+            rows = np.flatnonzero(is_idle).tolist()
             raise InputError(f"step(): rows {rows} have no episode under way; reset them with options={{'reset_mask': mask}}")
         active = ~ended
         self._engine.step(self.setup.checked(actions, self.num_envs), active)
         self._observer.update(active)
-        terms = {name: np.where(active, values, 0.0) for name, values in self._engine.terms.items()}
-        rewards = np.asarray(self.setup.reward(terms))
+        for row in np.flatnonzero(active).tolist() if self.render_mode else ():
+            self._rows[row]._update_dashboard()
+        for row in np.flatnonzero(ended).tolist():
+            self._begin(row, {})
+        rewards = np.array(self.setup.reward(self._terms()), np.float64)
         rewards[ended] = 0.0
-        for row in np.flatnonzero(ended):
-            self._begin(int(row), {})
         truncated = active & self._ended()
-        infos = self._step_infos(terms, active) | self._episode_infos(ended)
-        if self.autoreset_mode is AutoresetMode.SAME_STEP and truncated.any():
-            infos = self._reset_now(truncated, infos)
+        final = self._begin_again(truncated) if self.autoreset_mode is AutoresetMode.SAME_STEP and truncated.any() else {}
+        infos = self._infos(np.ones(self.num_envs, np.bool_)) | final
         return self._observations(), rewards, np.zeros(self.num_envs, np.bool_), truncated, infos
 
     def action_masks(self) -> NDArray[np.bool_]:
-        """For each row and choice of a ``delta`` action, whether it can be made in full, shape (num_envs, sum of choices).
+        """For each row and choice, whether it can be made in full, shape (num_envs, choices), end to end as sb3-contrib wants them.
 
         Raises:
-            InputError: The action mode is not ``delta``.
+            InputError: The action mode has no masks.
         """
-        if self.setup.settings.action_mode != "delta":
-            raise InputError(f"action_masks(): action_mode = {self.setup.settings.action_mode!r} has no masks; use 'delta'")
+        self.setup.require_masks()
         return self._engine.rows["mask"].copy()
 
     def snapshot(self, row: int) -> EnvSnapshot:
-        """Everything that decides the future of a row, its random numbers included."""
-        random_state = self._rngs[row].bit_generator.state
-        return self._engine.snapshot(row), self._episodes[row], random_state, self._observer.snapshot(row)
+        """Everything that decides the future of a row, its random numbers included.
+
+        Raises:
+            InputError: There is no such row.
+        """
+        return self._rows[self._read_rows([row])[0]].snapshot()
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
-        """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations."""
-        state, episode, random_state, seen = snapshot
-        for row in range(self.num_envs) if rows is None else rows:
-            self._engine.restore(row, state)
-            self._observer.restore(row, seen)
-            self._episodes[row] = episode
-            self._rngs[row].bit_generator.state = random_state
+        """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations.
+
+        Raises:
+            InputError: It is no snapshot, or one of an environment with other arguments, or there is no such row; nothing is
+                changed then.
+        """
+        chosen = list(range(self.num_envs)) if rows is None else self._read_rows(rows)
+        require_own(snapshot, EnvSnapshot, self.setup.identity)
+        for row in chosen:
+            self._rows[row]._return_to(snapshot)
+            self._note(row)
         return self._observations()
 
+    def render(self) -> tuple[Any, ...]:
+        """The dashboard of each row, as :meth:`FleetEnv.render` returns it."""
+        return tuple(row.render() for row in self._rows)
+
+    def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
+        """What a method of each row returns, or the value of an attribute that is none; e.g. ``call("telemetry")``.
+
+        Raises:
+            AttributeError: Rows have no such attribute.
+        """
+        found = [getattr(row, name) for row in self._rows]
+        return tuple(value(*args, **kwargs) if callable(value) else value for value in found)
+
+    def get_attr(self, name: str) -> tuple[Any, ...]:
+        """An attribute of each row, e.g. ``"episode_description"``."""
+        return self.call(name)
+
+    def set_attr(self, name: str, values: Any) -> None:
+        """Set an attribute of each row: to the i-th of a list or tuple, or to one value for all.
+
+        Raises:
+            InputError: There are more or fewer values than rows.
+            AttributeError: The attribute can only be read.
+        """
+        given = list(values) if isinstance(values, list | tuple) else [values] * self.num_envs
+        if len(given) != self.num_envs:
+            raise InputError(f"set_attr({name!r}): {len(given)} values for {self.num_envs} environments; give one for each, or one")
+        for row, value in zip(self._rows, given, strict=True):
+            setattr(row, name, value)
+
     def close_extras(self, **_: Any) -> None:
-        """Stop the threads."""
+        """Stop the threads and close the windows."""
         self._engine.close()
+        for row in self._rows:
+            row._close_dashboard()
 
     def _begin(self, row: int, options: dict[str, Any]) -> None:
-        episode = self.setup.sample(self._rngs[row], options)
-        self._episodes[row] = episode
-        self.setup.begin(self._engine, row, episode)
-        self._observer.begin(row, episode)
+        self._rows[row]._begin(options)
+        self._note(row)
+
+    def _note(self, row: int) -> None:
+        """Keep in arrays what was drawn for a row's episode."""
+        episode = self._rows[row]._episode
+        self._has_begun[row] = episode is not None
+        if episode is None:
+            return
+        for name, value in episode.drawn.items():
+            if name not in self._drawn:
+                self._drawn[name] = np.zeros(self.num_envs, type(value))
+            self._drawn[name][row] = value
+
+    def _begin_again(self, truncated: NDArray[np.bool_]) -> Infos:
+        """Start anew the rows that ended; returns what they ended with."""
+        observations = self._observer.observations()
+        final_obs = np.full(self.num_envs, None, object)
+        for row in np.flatnonzero(truncated).tolist():
+            final_obs[row] = row_of(observations, row)
+        final = {"final_obs": final_obs, "final_info": self._infos(truncated)}
+        for row in np.flatnonzero(truncated).tolist():
+            self._begin(row, {})
+        return final | {f"_{name}": truncated.copy() for name in final}
 
     def _ended(self) -> NDArray[np.bool_]:
-        return np.asarray(self._engine.rows["row"]["step"] >= self.setup.n_steps)
+        rows = self._engine.rows["row"]
+        return np.asarray((rows["step"] >= self.n_steps) | (rows["is_overfull"] == 1))
+
+    def _observations(self) -> Observations:
+        return self._observer.observations(copy=self.copy)
+
+    def _terms(self) -> dict[str, NDArray[np.float64]]:
+        """The terms of the last interval, each of shape (num_envs,); zeros in rows that have just begun."""
+        return dict(zip(TERMS, self._engine.rows["terms"].T.copy(), strict=True))
+
+    def _infos(self, told: NDArray[np.bool_]) -> Infos:
+        """The infos of some rows; zeros in the others."""
+        terms = self._terms()
+        values: Infos = {**terms, "cost": breaches(terms), "is_overfull": self._engine.rows["row"]["is_overfull"] == 1}
+        values |= {name: drawn.copy() for name, drawn in self._drawn.items()}
+        if self.setup.has_masks:
+            masks = self._engine.rows["mask"].astype(np.int8)
+            values["action_mask"] = masks.reshape(self.num_envs, *self.setup.mask_shape)
+        if not told.all():
+            for array in values.values():
+                array[~told] = 0
+        return values | {f"_{name}": told.copy() for name in values}
 
     def _read_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
@@ -178,47 +300,24 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         array = np.asarray(mask)
         if array.shape != (self.num_envs,) or array.dtype != np.bool_:
             raise InputError(f"reset_mask has shape {array.shape} and dtype {array.dtype}; give bool of shape ({self.num_envs},)")
-        missing = [row for row in np.flatnonzero(~array).tolist() if self._episodes[row] is None]
+        missing = np.flatnonzero(~array & ~self._has_begun).tolist()
         if missing:
             raise InputError(f"reset_mask leaves out rows {missing}, which were never reset; reset them first")
         return array
 
-    def _reset_now(self, truncated: NDArray[np.bool_], infos: Infos) -> Infos:
-        """Start anew the rows that ended, keeping what they ended with."""
-        final: Infos = {
-            "final_obs": self._observer.observations(),
-            "_final_obs": truncated,
-            "final_info": {**infos, **{f"_{key}": truncated for key in infos if not key.startswith("_")}},
-            "_final_info": truncated,
-        }
-        for row in np.flatnonzero(truncated):
-            self._begin(int(row), {})
-        return self._masked(dict(infos)) | final | self._episode_infos(truncated)
+    def _read_seeds(self, seed: Any) -> list[int | None]:
+        if isinstance(seed, list | tuple | np.ndarray):
+            if len(seed) != self.num_envs:
+                raise InputError(f"reset(seed=...): {len(seed)} seeds for {self.num_envs} environments; give one for each")
+            return [read_seed(one) for one in seed]
+        first = read_seed(seed)
+        return [None if first is None else first + row for row in range(self.num_envs)]
 
-    def _observations(self) -> Observations:
-        return self._observer.observations(copy=self.copy)
-
-    def _step_infos(self, terms: dict[str, NDArray[np.float64]], active: NDArray[np.bool_]) -> Infos:
-        marked: dict[str, Any] = dict(terms)
-        marked |= {f"_{name}": active for name in terms}
-        cost = terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
-        return self._masked({"reward_terms": marked, "_reward_terms": active, "cost": cost, "_cost": active})
-
-    def _masked(self, infos: Infos) -> Infos:
-        if self.setup.settings.action_mode == "delta":
-            infos["action_mask"] = self._engine.rows["mask"].copy()
-            infos["_action_mask"] = np.ones(self.num_envs, np.bool_)
-        return infos
-
-    def _episode_infos(self, rows: NDArray[np.bool_]) -> Infos:
-        """What was drawn for the rows that have just begun."""
-        if not rows.any():
-            return {}
-        drawn = np.full(self.num_envs, None, dtype=object)
-        for row in np.flatnonzero(rows):
-            episode = self._episodes[row]
-            drawn[row] = None if episode is None else dict(episode.description)
-        return {"episode": drawn, "_episode": rows.copy()}
+    def _read_rows(self, rows: Any) -> list[int]:
+        for row in rows if isinstance(rows, list | tuple | range | np.ndarray) else [rows]:
+            if isinstance(row, bool) or not isinstance(row, Integral) or not 0 <= int(row) < self.num_envs:
+                raise InputError(f"row = {row!r} is none of these environments; give 0 to {self.num_envs - 1}")
+        return [int(row) for row in rows]
 
 
 def read_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
@@ -231,3 +330,15 @@ def read_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
         return AutoresetMode(mode)
     except ValueError:
         raise InputError(f"autoreset_mode = {mode!r}; choose one of {', '.join(m.value for m in AutoresetMode)}") from None
+
+
+def read_steps(most: int | None, n_steps: int) -> int:
+    """Steps of an episode: up to its horizon, or fewer.
+
+    Raises:
+        InputError: The limit is neither -1 nor a whole number >= 1.
+    """
+    if most is None or most == NO_LIMIT:
+        return n_steps
+    require_count("max_episode_steps", most, 1)
+    return min(int(most), n_steps)

@@ -22,6 +22,9 @@ from sageserve_env.workload.request import Workload
 from sageserve_env.world.schema import LeadTimes, World
 from sageserve_env.world.validate import validate
 
+NONE = -1
+"""Variant of an episode whose perturbation was drawn."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -96,6 +99,13 @@ class Problem:
             week_start_s=choice.window.week_start_s + start_s,
             horizon_s=self.horizon_s,
             description=facts | choice.perturbation.describe(),
+            drawn={
+                "day": part.windows.index(choice.window),
+                "start_s": float(start_s),
+                "scale": float(scale),
+                "variant": NONE if choice.variant is None else choice.variant,
+                "workload_seed": choice.seed,
+            },
             initial_instances=wanted.initial_instances,
         )
 

@@ -154,13 +154,17 @@ class AzureSource:
         return replace(perturbation, models=(), tiers=()).apply(part, shares)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class GivenSource:
     """A workload that the user gave, played once, as it is."""
 
     workload: Workload
     models: ClassVar[tuple[str, ...]] = ()
     is_cyclic: ClassVar[bool] = False
+
+    def __repr__(self) -> str:
+        """Its kind, name and length: what tells workloads apart, in any process."""
+        return f"{type(self.workload).__name__} {self.workload.name!r} of {self.workload.duration_s:g} s"
 
     def window(self) -> Window:
         """All of it."""

@@ -28,6 +28,8 @@ class Episode:
         horizon_s: Seconds to simulate.
         description: What was chosen and drawn, as plain numbers and strings: ``level`` is the perturbation's, ``scale`` is the
             option's.
+        drawn: The choices as numbers, by the names of the options that repeat them: ``day`` (index among the split's), ``start_s``,
+            ``scale``, ``variant`` (index; -1 where the perturbation was drawn) and ``workload_seed``.
         initial_instances: Instances of each endpoint at the start, by model, where options set them; None keeps the world's.
     """
 
@@ -36,6 +38,7 @@ class Episode:
     week_start_s: float
     horizon_s: float
     description: dict[str, float | str]
+    drawn: dict[str, int | float]
     initial_instances: dict[str, int] | None = None
 
 

@@ -16,6 +16,7 @@ from pettingzoo.utils.conversions import parallel_to_aec
 
 from sageserve_env.adapters.multi_agent import AGENTS, MODES, MultiAgentFleetEnv, parallel_env
 from sageserve_env.env import FleetEnv
+from sageserve_env.env.actions import delta_of
 from sageserve_env.env.rewards import Money
 from sageserve_env.errors import InputError
 
@@ -50,23 +51,32 @@ def test_turn_based_conversion_passes_pettingzoos_check(mode: str) -> None:
     api_test(parallel_to_aec(parallel_env(action_mode=mode, **SHORT)), num_cycles=20)
 
 
+def joint(mode: str, actions: dict) -> np.ndarray:
+    """The single environment's action."""
+    if mode != "discrete":
+        return np.concatenate(list(actions.values()))
+    n_fleets = 12 // len(actions)
+    return np.concatenate([delta_of(int(action), n_fleets, 2) for action in actions.values()])
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("agents", AGENTS)
 def test_agents_together_are_the_single_environment(agents: str, mode: str) -> None:
-    env, single = MultiAgentFleetEnv(agents=agents, action_mode=mode, **DAY), FleetEnv(action_mode=mode, **DAY)
+    env = MultiAgentFleetEnv(agents=agents, action_mode=mode, **DAY)
+    single = FleetEnv(action_mode="delta" if mode == "discrete" else mode, **DAY)
     infos = seeded(env, 3)
     observation, _ = single.reset(seed=3)
     np.testing.assert_array_equal(env.state(), observation)
     while env.agents:
         actions = sampled(env, infos)
         # Agents are in the order of the endpoints, so their actions end to end are the joint action.
-        observation, reward, _, is_over, info = single.step(np.concatenate(list(actions.values())))
+        observation, reward, _, is_over, info = single.step(joint(mode, actions))
         observations, rewards, terminated, truncated, infos = env.step(actions)
         assert env.state().tobytes() == observation.tobytes()
         assert set(rewards.values()) == {reward}
         assert set(truncated.values()) == {is_over}
         assert not any(terminated.values())
-        assert all(infos[agent]["reward_terms"] == info["reward_terms"] for agent in infos)
+        assert all(infos[agent][name] == info[name] for agent in infos for name in info if name != "action_mask")
         if mode == "delta":
             masks = [mask for agent in env.possible_agents for mask in infos[agent]["action_mask"]]
             np.testing.assert_array_equal(masks, info["action_mask"])
@@ -104,8 +114,8 @@ def test_individual_rewards_add_up_to_the_fleets(config: dict, agents: str, rewa
         np.testing.assert_allclose(sum(parts.values()), next(iter(rewards.values())), rtol=1e-9)
         fleet = next(iter(infos.values()))
         for term in ("vm_usd", "breach_usd"):
-            total = sum(info["reward_terms"][term] for info in own_infos.values())
-            np.testing.assert_allclose(total, fleet["reward_terms"][term], rtol=1e-9)
+            total = sum(info[term] for info in own_infos.values())
+            np.testing.assert_allclose(total, fleet[term], rtol=1e-9)
         assert sum(info["cost"] for info in own_infos.values()) == fleet["cost"]
         breaches += fleet["cost"]
         per_agent.append(tuple(parts.values()))
@@ -127,10 +137,12 @@ def test_episodes_end_for_all_agents_at_once_and_can_begin_again() -> None:
     env = parallel_env(**SHORT)
     for _ in range(2):
         infos = env.reset(seed=1, options={"day": 0})[1]
-        assert infos[env.agents[0]]["episode"]["day"] == "monday"
+        assert infos[env.agents[0]]["day"] == 0
+        told = set(infos[env.agents[0]])
         for step in range(6):
             assert env.agents == env.possible_agents
-            truncated = env.step(sampled(env, infos))[3]
+            _, _, _, truncated, infos = env.step(sampled(env, infos))
+            assert set(infos["westus"]) == told
             assert set(truncated) == set(env.possible_agents)
             assert set(truncated.values()) == {step == 5}
         assert env.agents == []
@@ -172,13 +184,12 @@ def test_render_shows_the_fleet() -> None:
     [
         ({"agents": "model"}, "agents = 'model'"),
         ({"rewards": "mine"}, "rewards = 'mine'"),
-        ({"action_mode": "knobs"}, "choose one of delta, target"),
+        ({"action_mode": "knobs"}, "choose one of delta, target, discrete"),
         ({"observation": "dict"}, "flat Box"),
         ({"mask_in_observation": True}, "flat Box"),
         ({"reward": "vector"}, "is a vector"),
         ({"reward": "paper", "rewards": "individual"}, "use 'money' or 'latency-first'"),
         ({"render_mode": "sound"}, "render_mode"),
-        ({"agent": "region"}, "'agent' is unknown"),
     ],
 )
 def test_bad_arguments(arguments: dict, message: str) -> None:
@@ -206,7 +217,12 @@ def test_bad_actions(change: dict, message: str) -> None:
         env.step({agent: action for agent, action in actions.items() if action is not None})
 
 
-@pytest.mark.parametrize("share", [np.array([np.nan]), [1.5], ["much"]])
+def test_unknown_arguments_are_pythons_error() -> None:
+    with pytest.raises(TypeError, match="unexpected keyword argument 'agent'"):
+        parallel_env(agent="region")
+
+
+@pytest.mark.parametrize("share", [np.array([np.nan]), [0.5, 0.5], ["much"]])
 def test_bad_shares(share: object) -> None:
     env = parallel_env(action_mode="target", **SHORT)
     env.reset(seed=0)

@@ -26,8 +26,6 @@ def test_checker_is_clean(problem, mode):
     env = FleetEnv(problem=problem, horizon_s=60.0, control_interval_s=30.0, action_mode=mode)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        # SB3 asks Box actions to be symmetric about 0; RescaleAction gives it that.
-        warnings.filterwarnings("ignore", message=".*symmetric and normalized.*")
         check_env(env)
 
 

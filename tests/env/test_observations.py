@@ -13,7 +13,7 @@ from gymnasium.utils.env_checker import check_env
 
 import sageserve_env.forecasters as forecasters
 from sageserve_env.env import FleetEnv, VectorFleetEnv
-from sageserve_env.env.encode import rate_scales
+from sageserve_env.env.observation.encode import rate_scales
 from sageserve_env.errors import InputError
 from sageserve_env.workload import load_workload
 from sageserve_env.workload.rates import PAST_SEED, past_rates, token_rates

@@ -31,8 +31,11 @@ EPISODES += [(problem, {}, THIN) for problem, config in HORIZONS.items() if conf
 def actions(env: FleetEnv, kind: str) -> Iterator[np.ndarray]:
     """An endless stream of actions: random, least, greatest, or least and greatest in turn."""
     space: Any = env.action_space
-    least = np.zeros(space.shape, space.dtype)
-    greatest = (space.nvec - 1).astype(space.dtype) if hasattr(space, "nvec") else np.ones(space.shape, space.dtype)
+    if hasattr(space, "low"):
+        least, greatest = space.low, space.high
+    else:
+        most = space.nvec - 1 if hasattr(space, "nvec") else space.n - 1
+        least, greatest = np.zeros(space.shape, space.dtype), np.asarray(most, space.dtype)
     space.seed(11)
     turns = {"least": [least], "greatest": [greatest], "alternating": [greatest, least]}.get(kind)
     step = 0
@@ -54,7 +57,7 @@ def test_any_actions_keep_the_spaces_and_the_books(
     steps = 0
     for action in actions(env, kind):
         observation, reward, terminated, is_over, info = env.step(action)
-        terms = info["reward_terms"]
+        terms = {name: info[name] for name in totals}
         assert env.observation_space.contains(observation)
         assert np.isfinite(observation).all()
         assert np.isfinite(reward)

@@ -11,11 +11,12 @@ from gymnasium.vector import AutoresetMode
 
 from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.env.actions import ACTION_MODES
-from sageserve_env.env.rewards import REWARDS, Money
+from sageserve_env.env.rewards import REWARDS, TERMS, Money
 from sageserve_env.errors import InputError
 from sageserve_env.registration import IDS
 
 SHORT = {"horizon_s": 1800.0}
+BOX_MODES = ("target", "knobs", "multi_timescale")
 
 
 def play(env: FleetEnv, seed: int, n_steps: int) -> list[tuple]:
@@ -24,7 +25,7 @@ def play(env: FleetEnv, seed: int, n_steps: int) -> list[tuple]:
     env.action_space.seed(seed)
     steps = []
     for _ in range(n_steps):
-        observation, reward, _, truncated, info = env.step(env.action_space.sample(info.get("action_mask")))
+        observation, reward, _, truncated, info = env.step(env.action_space.sample(tuple(info["action_mask"])))
         steps.append((observation.tobytes(), reward, truncated))
     return steps
 
@@ -41,8 +42,8 @@ def test_gymnasium_checker_is_clean(name: str) -> None:
 @pytest.mark.parametrize("mode", ACTION_MODES)
 def test_observations_stay_in_the_space_under_random_and_extreme_actions(mode: str) -> None:
     env = FleetEnv(action_mode=mode, **SHORT)
-    lows = np.zeros(env.action_space.shape, env.action_space.dtype)
-    highs = lows + (4 if mode == "delta" else 1)
+    lows = np.full(env.action_space.shape, -1 if mode in BOX_MODES else 0, env.action_space.dtype)
+    highs = lows + {"delta": 4, "discrete": 12}.get(mode, 2)
     for seed, extreme in enumerate((None, lows, highs)):
         env.reset(seed=seed)
         env.action_space.seed(seed)
@@ -149,7 +150,8 @@ def test_reward_terms_add_up_to_the_reward_and_the_telemetry() -> None:
     total = dict.fromkeys(env.reward_terms, 0.0)
     for _ in range(6):
         _, reward, _, _, info = env.step(np.array([4, 2, 0]))
-        terms = info["reward_terms"]
+        terms = {name: info[name] for name in TERMS}
+        assert terms == env.reward_terms
         assert reward == pytest.approx(-(terms["vm_usd"] + terms["breach_usd"]) / 1000)
         assert info["cost"] == terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
         total = {name: total[name] + terms[name] for name in total}
@@ -173,7 +175,7 @@ def test_reward_presets(name: str) -> None:
 def test_a_reward_is_replaced_in_one_line() -> None:
     env = FleetEnv(reward=Money(breach_prices_usd=(0.0, 0.0, 0.0)), **SHORT)
     env.reset(seed=0)
-    assert env.step(np.full(3, 2))[4]["reward_terms"]["breach_usd"] == 0
+    assert env.step(np.full(3, 2))[4]["breach_usd"] == 0
 
 
 @pytest.mark.parametrize(
@@ -181,7 +183,14 @@ def test_a_reward_is_replaced_in_one_line() -> None:
     [
         (np.array([0, 0]), "shape"),
         (np.array([0, 0, 5]), r"action\[2\] = 5"),
-        (np.array([0.0, 0.0, 1.0]), "dtype"),
+        (np.array([0.0, 0.0, 1.5]), r"action\[2\] = 1.5"),
+        (np.array([0, 0, -1]), r"action\[2\] = -1"),
+        (np.array([0.0, np.nan, 1.0]), r"action\[1\] = nan"),
+        (np.array([0.0, np.inf, 1.0]), r"action\[1\] = inf"),
+        (np.array(["0", "0", "1"]), "dtype"),
+        ([[1], [1, 2], [1]], "rows of different lengths"),
+        (None, "dtype object"),
+        (2, r"shape \(\)"),
     ],
 )
 def test_actions_outside_the_space_are_errors(action: np.ndarray, message: str) -> None:
@@ -205,10 +214,9 @@ def test_nan_in_a_box_action_is_an_error() -> None:
         ({"action_mode": "absolute"}, "action_mode = 'absolute'"),
         ({"reward": "fun"}, "reward = 'fun'"),
         ({"max_delta": 0}, "max_delta = 0"),
-        ({"max_delta": "two"}, "max_delta = 'two'"),
+        ({"max_delta": "two"}, "max_delta = two is out of range; give a whole number, 1 to 12"),
         ({"max_in_flight": 0}, "max_in_flight = 0"),
         ({"horizon_s": 1000.0}, "horizon_s = 1000 is no whole number of control intervals"),
-        ({"colour": 1}, "argument 'colour'"),
         ({"render_mode": "vr"}, "render_mode = 'vr'"),
         ({"problem": "mega"}, "mega"),
     ],

@@ -51,12 +51,12 @@ def test_episode_statistics_are_those_of_the_rewards() -> None:
 
 def test_rescaled_actions_reach_both_ends() -> None:
     plain, rescaled = make(action_mode="target"), make(action_mode="target")
-    wrapped = RescaleAction(rescaled, np.float32(-1), np.float32(1))
+    wrapped = RescaleAction(rescaled, np.float32(0), np.float32(1))
     plain.reset(seed=0)
     wrapped.reset(seed=0)
-    for end in (0.0, 0.5, 1.0):
-        expected = plain.step(np.full(3, end, np.float32))
-        got = wrapped.step(np.full(3, 2 * end - 1, np.float32))
+    for share in (0.0, 0.5, 1.0):
+        expected = plain.step(np.full(3, 2 * share - 1, np.float32))
+        got = wrapped.step(np.full(3, share, np.float32))
         np.testing.assert_array_equal(got[0], expected[0])
         assert got[1] == expected[1]
 
@@ -87,8 +87,6 @@ def test_flattening_a_dict_keeps_every_entry() -> None:
 
 
 def test_record_video_writes_the_episode(tmp_path) -> None:
-    pytest.importorskip("moviepy")
-    pytest.importorskip("matplotlib")
     env = RecordVideo(make(render_mode="rgb_array"), str(tmp_path), disable_logger=True)
     env.reset(seed=0)
     play(env, still(env))

@@ -57,7 +57,7 @@ class Dashboard:
         """The dashboard as an image of its own, shape (720, 1280, 3).
 
         Raises:
-            InputError: matplotlib is not installed.
+            MissingExtra: matplotlib is not installed.
         """
         if self._canvas is None:
             from sageserve_env.env.rendering.frame import FrameCanvas
@@ -74,7 +74,8 @@ class Dashboard:
         """Open a window with the dashboard, or bring the open one up to date; one that the user has closed stays closed.
 
         Raises:
-            InputError: matplotlib is not installed, or there is no display.
+            MissingExtra: matplotlib is not installed.
+            InputError: There is no display.
         """
         frame = self.frame()
         if self._window is None:

@@ -15,7 +15,7 @@ from sageserve_env.env.rendering.fleet import STATE_COLOURS, Box, FleetMap
 from sageserve_env.env.rendering.history import Fleet, History, duration_text, percent_text, shorten
 from sageserve_env.env.rendering.labels import Labels
 from sageserve_env.env.rendering.panels import LatencyPanel, MoneyPanel, Panel, TrafficPanel
-from sageserve_env.errors import InputError
+from sageserve_env.extras import need
 
 WIDTH, HEIGHT, DPI = 1280, 720, 100
 INK, MUTED, CELL = "#1F2328", "#667080", "#F3F4F6"
@@ -29,8 +29,6 @@ LEAST_WIDTH_FOR_SHARE = 75
 TILE_LEFT, TILE_WIDTH = 18, 208
 TILES = ("Clock", "Spent so far", "Spending now", "SLO met so far", "Traffic now", "NIW queued")
 
-MISSING = "rendering: matplotlib is not installed; run: pip install 'sageserve-env[plots]'"
-
 
 class FrameCanvas:
     """Draws frames of one episode.
@@ -39,16 +37,15 @@ class FrameCanvas:
         history: The episode; its world, title and horizon are fixed from here on.
 
     Raises:
-        InputError: matplotlib is not installed.
+        MissingExtra: matplotlib is not installed.
     """
 
     def __init__(self, history: History) -> None:
-        try:
-            from matplotlib import style
-            from matplotlib.backends.backend_agg import FigureCanvasAgg
-            from matplotlib.figure import Figure
-        except ImportError:
-            raise InputError(MISSING) from None
+        need("matplotlib", "plots", "a frame of the dashboard")
+        from matplotlib import style
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+
         self._style: Any = style
         with style.context("default"):
             self._figure: Any = Figure(figsize=(WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")

@@ -11,8 +11,8 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sageserve_env.env.core import Engine
-from sageserve_env.env.demand import Demand, DemandSnapshot, forecast_features
-from sageserve_env.env.encode import Feature, observation_features
+from sageserve_env.env.observation.demand import Demand, DemandSnapshot, forecast_features
+from sageserve_env.env.observation.encode import Feature, observation_features
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Episode
 from sageserve_env.world.schema import World
@@ -185,10 +185,9 @@ class Observer:
             flat = flat.copy()
         return self._layout.assemble(flat, self._engine.rows["mask"])
 
-    def observation(self) -> Any:
-        """What the agent of the first row sees."""
-        batch = self.observations()
-        return {name: array[0] for name, array in batch.items()} if isinstance(batch, dict) else batch[0]
+    def observation(self, row: int = 0) -> Any:
+        """What the agent of a row sees."""
+        return row_of(self.observations(), row)
 
     def snapshot(self, row: int) -> ObserverSnapshot:
         """Everything that decides what the row's agent will see, beside the engine's state."""
@@ -221,3 +220,8 @@ class Observer:
             noisy = self._noisy
             factors = 1.0 + self._layout.view.noise * self._rngs[row].standard_normal(int(noisy.sum()))
             frame[noisy] = np.clip(frame[noisy] * factors, self._low[noisy], self._high[noisy])
+
+
+def row_of(observations: Any, row: int) -> Any:
+    """One row of batched observations, which may be a dict."""
+    return {name: array[row] for name, array in observations.items()} if isinstance(observations, dict) else observations[row]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.env.encode import REFERENCE_PROMPT_TOKENS, Feature, rate_scales
+from sageserve_env.env.observation.encode import REFERENCE_PROMPT_TOKENS, Feature, rate_scales
 from sageserve_env.errors import InputError
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Episode
