@@ -13,3 +13,6 @@ class InputError(ValueError):
         ...
         sageserve_env.errors.InputError: trace.csv row 7: arrival_s = -1.0 is negative; times count from 0
     """
+
+    def __init__(self, message: str) -> None:
+        super().__init__(" ".join(message.split()))  # what the user gave may hold line ends

@@ -19,6 +19,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.sim.state import N_TIERS
 from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.world.checks import require_choice
 from sageserve_env.world.schema import World
 
 try:
@@ -277,12 +278,6 @@ def parallel_env(problem: Any = "mini", **arguments: Any) -> MultiAgentFleetEnv:
         InputError: An argument is unknown or cannot be used.
     """
     return MultiAgentFleetEnv(problem=problem, **arguments)
-
-
-def require_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
-    """Raise InputError unless an argument is one of its choices."""
-    if value not in choices:
-        raise InputError(f"{name} = {value!r}; choose one of {', '.join(choices)}")
 
 
 def require_parts(env: FleetEnv, rewards: str) -> None:

@@ -9,7 +9,6 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sageserve_env.compile import kernel
-from sageserve_env.errors import InputError
 from sageserve_env.sim.state import Sim
 from sageserve_env.world.schema import World
 
@@ -37,9 +36,6 @@ def action_space(mode: str, world: World, max_delta: int) -> spaces.Space[Any]:
       utilizations (N each), read at every step; between hours the tick moves towards the target and never past it.
 
     An entry a of a Box stands for the share (a + 1) / 2; what lies outside is taken for the nearest end.
-
-    Raises:
-        InputError: The mode is unknown.
     """
     n = len(world.regions) * len(world.models) * len(world.pools)
     fleets = n * len(world.vm_types)
@@ -48,8 +44,6 @@ def action_space(mode: str, world: World, max_delta: int) -> spaces.Space[Any]:
     if mode == "discrete":
         return spaces.Discrete(1 + fleets * 2 * max_delta)
     sizes = {"target": fleets, "knobs": 2 * fleets + 2 * n + 3 * len(world.models), "multi_timescale": fleets + 2 * n}
-    if mode not in ACTION_MODES:
-        raise InputError(f"action_mode = {mode!r}; choose one of {', '.join(ACTION_MODES)}")
     return spaces.Box(-1.0, 1.0, (sizes[mode],), np.float32)
 
 

@@ -16,7 +16,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Problem
 from sageserve_env.workload.request import Workload
-from sageserve_env.world.checks import is_number
+from sageserve_env.world.checks import is_number, require_choice
 from sageserve_env.world.schema import LeadTimes, World
 
 MAX_IN_FLIGHT = 1 << 22
@@ -97,8 +97,7 @@ def config_from(arguments: dict[str, Any], owner: type) -> Config:
 
 def require_view(config: Config) -> None:
     """Raise InputError unless the options of the observation can be used, also together."""
-    if config.observation not in FORMS:
-        raise InputError(f"observation = {config.observation!r}; choose one of {', '.join(FORMS)}")
+    require_choice("observation", config.observation, FORMS)
     for name in ("mask_in_observation", "hide_queues"):
         if not isinstance(getattr(config, name), bool):
             raise InputError(f"{name} = {getattr(config, name)!r}; give True or False")

@@ -22,6 +22,7 @@ from sageserve_env.scenarios import Episode
 from sageserve_env.sim.latency import percentiles
 from sageserve_env.sim.state import N_BINS, N_TIERS, TTFT
 from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.world.checks import require_choice
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
 DRAWABLE_MODES = RENDER_MODES if find_spec("matplotlib") else ("ansi",)
@@ -215,9 +216,8 @@ def require_render_mode(mode: str | None) -> None:
         InputError: There is no such mode.
         MissingExtra: matplotlib, which it needs, is not installed.
     """
-    if mode is None or mode == "ansi":
+    if mode is None:
         return
-    if mode not in RENDER_MODES:
-        raise InputError(f"render_mode = {mode!r}; choose one of {', '.join(RENDER_MODES)}")
-    if find_spec("matplotlib") is None:
+    require_choice("render_mode", mode, RENDER_MODES)
+    if mode != "ansi" and find_spec("matplotlib") is None:
         raise MissingExtra(f"render_mode = {mode!r} needs matplotlib, which is not installed; {install_hint('plots')}")

@@ -19,7 +19,7 @@ from sageserve_env.env.tables import Settings
 from sageserve_env.errors import InputError
 from sageserve_env.forecasters import as_forecaster
 from sageserve_env.scenarios import SPLITS, Episode, Problem, load_problem
-from sageserve_env.world.checks import require_count
+from sageserve_env.world.checks import require_choice, require_count
 
 
 class Setup:
@@ -34,9 +34,8 @@ class Setup:
     """
 
     def __init__(self, config: Config) -> None:
-        for name, choices in (("split", SPLITS), ("action_mode", ACTION_MODES)):
-            if getattr(config, name) not in choices:
-                raise InputError(f"{name} = {getattr(config, name)!r}; choose one of {', '.join(choices)}")
+        require_choice("split", config.split, SPLITS)
+        require_choice("action_mode", config.action_mode, ACTION_MODES)
         require_view(config)
         self.problem = read_problem(config.problem).with_overrides(
             world=config.world,

@@ -91,6 +91,8 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if num_threads is not None:
             require_count("num_threads", num_threads, 1)
         require_render_mode(render_mode)
+        if not isinstance(copy, bool):
+            raise InputError(f"copy = {copy!r}; give True or False")
         self.num_envs, self.render_mode, self.copy = int(num_envs), render_mode, copy
         self.autoreset_mode = read_autoreset_mode(autoreset_mode)
         self.metadata = {**FleetEnv.metadata, "autoreset_mode": self.autoreset_mode}
@@ -192,7 +194,8 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         Raises:
             InputError: There is no such row.
         """
-        return self._rows[self._read_rows([row])[0]].snapshot()
+        (chosen,) = self._read_rows([row])
+        return self._rows[chosen].snapshot()
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
         """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations.
@@ -306,7 +309,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         return array
 
     def _read_seeds(self, seed: Any) -> list[int | None]:
-        if isinstance(seed, list | tuple | np.ndarray):
+        if is_list(seed):
             if len(seed) != self.num_envs:
                 raise InputError(f"reset(seed=...): {len(seed)} seeds for {self.num_envs} environments; give one for each")
             return [read_seed(one) for one in seed]
@@ -314,10 +317,16 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         return [None if first is None else first + row for row in range(self.num_envs)]
 
     def _read_rows(self, rows: Any) -> list[int]:
-        for row in rows if isinstance(rows, list | tuple | range | np.ndarray) else [rows]:
+        given = list(rows) if is_list(rows) else [rows]
+        for row in given:
             if isinstance(row, bool) or not isinstance(row, Integral) or not 0 <= int(row) < self.num_envs:
                 raise InputError(f"row = {row!r} is none of these environments; give 0 to {self.num_envs - 1}")
-        return [int(row) for row in rows]
+        return [int(row) for row in given]
+
+
+def is_list(values: Any) -> bool:
+    """Whether something is a list of values, rather than one."""
+    return isinstance(values, list | tuple | range) or (isinstance(values, np.ndarray) and values.ndim == 1)
 
 
 def read_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
@@ -338,7 +347,7 @@ def read_steps(most: int | None, n_steps: int) -> int:
     Raises:
         InputError: The limit is neither -1 nor a whole number >= 1.
     """
-    if most is None or most == NO_LIMIT:
+    if most is None or (isinstance(most, int) and most == NO_LIMIT):
         return n_steps
     require_count("max_episode_steps", most, 1)
     return min(int(most), n_steps)

@@ -19,6 +19,7 @@ from sageserve_env.scenarios.sources import GivenSource, Source, Window
 from sageserve_env.scenarios.splits import SPLITS, Choice, Episode, Split
 from sageserve_env.sim.knobs import ADMISSION_ORDERS
 from sageserve_env.workload.request import Workload
+from sageserve_env.world.checks import require_choice
 from sageserve_env.world.schema import LeadTimes, World
 from sageserve_env.world.validate import validate
 
@@ -175,8 +176,7 @@ class Problem:
             InputError: A part cannot be used, or the parts do not fit together.
         """
         validate(self.fleet)
-        if self.admission_order not in ADMISSION_ORDERS:
-            raise InputError(f"admission_order = {self.admission_order!r}; choose one of {', '.join(ADMISSION_ORDERS)}")
+        require_choice("admission_order", self.admission_order, ADMISSION_ORDERS)
         interval_s, horizon_s = self.control_interval_s, self.horizon_s
         check_intervals("control_interval_s", interval_s, horizon_s, MOST_DECISIONS)
         if interval_s > horizon_s:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -36,10 +37,17 @@ def check_number(
     """
     most = f" and <= {maximum:.10g}" if maximum < np.inf else ""
     bound = f"{'>' if open_minimum else '>='} {minimum:g}{most}{' ' + unit if unit else ''}"
-    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and np.isfinite(value)
+    good = isinstance(value, (int, float, np.number)) and not isinstance(value, bool) and _is_finite(value)
     if not good or value < minimum or value > maximum or (open_minimum and value == minimum):
         raise InputError(f"{name} = {value!r} is not usable; give a finite number {bound}")
     return float(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except (OverflowError, TypeError):  # an int beyond the floats, a complex number
+        return False
 
 
 def check_seed(seed: int) -> int:

@@ -77,3 +77,9 @@ def require_span(field: str, value: float) -> None:
 def require_share(field: str, value: float) -> None:
     """A number from 0 to 1."""
     require(is_number(value) and 0 <= value <= 1, field, value, "is not a utilization; give a share, 0 to 1")
+
+
+def require_choice(field: str, value: object, choices: Sequence[str]) -> None:
+    """One of some names."""
+    if not isinstance(value, str) or value not in choices:
+        raise InputError(f"{field} = {value!r}; choose one of {', '.join(choices)}")

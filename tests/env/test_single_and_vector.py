@@ -36,7 +36,7 @@ def test_gymnasium_checker_is_clean(name: str) -> None:
     env = gym.make(name, horizon_s=horizon, disable_env_checker=True)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        check_env(env.unwrapped, skip_render_check=True)
+        check_env(env.unwrapped)
 
 
 @pytest.mark.parametrize("mode", ACTION_MODES)

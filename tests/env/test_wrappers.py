@@ -1,6 +1,9 @@
 """The environments under Gymnasium's own wrappers, vector environments and specs."""
 
 import pickle
+import subprocess
+import sys
+from pathlib import Path
 
 import gymnasium as gym
 import numpy as np
@@ -16,8 +19,11 @@ from gymnasium.wrappers import (
     TimeAwareObservation,
     TimeLimit,
 )
+from gymnasium.wrappers.vector import RecordVideo as RecordVectorVideo
 
 import sageserve_env  # noqa: F401  registers the ids
+from sageserve_env.env import VectorFleetEnv
+from sageserve_env.errors import InputError
 
 ID = "SageServe/Mini-v0"
 SHORT = {"horizon_s": 900.0}  # three steps
@@ -86,14 +92,49 @@ def test_flattening_a_dict_keeps_every_entry() -> None:
     np.testing.assert_array_equal(np.sort(env.reset(seed=0)[0]), np.sort(flat.reset(seed=0)[0]))
 
 
-def test_record_video_writes_the_episode(tmp_path) -> None:
-    env = RecordVideo(make(render_mode="rgb_array"), str(tmp_path), disable_logger=True)
+def frames_of(path: Path) -> list[np.ndarray]:
+    """A video's frames."""
+    from moviepy import VideoFileClip
+
+    with VideoFileClip(str(path)) as clip:
+        return list(clip.iter_frames())
+
+
+def test_record_video_writes_the_episode(tmp_path: Path) -> None:
+    env = RecordVideo(make(render_mode="rgb_array"), str(tmp_path / "one"), disable_logger=True)
     env.reset(seed=0)
     play(env, still(env))
     env.close()
-    videos = list(tmp_path.glob("*.mp4"))
-    assert len(videos) == 1
-    assert videos[0].stat().st_size > 1000
+    (video,) = (tmp_path / "one").glob("*.mp4")
+    frames = frames_of(video)
+    assert {frame.shape for frame in frames} == {(720, 1280, 3)}
+    assert np.abs(frames[0].astype(int) - frames[-1]).max() > 50  # something has moved
+
+
+def test_record_video_writes_every_row_of_a_vector(tmp_path: Path) -> None:
+    envs = gym.make_vec(ID, num_envs=2, vectorization_mode="vector_entry_point", render_mode="rgb_array", **SHORT)
+    envs = RecordVectorVideo(envs, str(tmp_path / "two"))
+    envs.reset(seed=0)
+    for _ in range(4):
+        envs.step(np.full((2, 3), 3))
+    envs.close()
+    first, *_ = sorted((tmp_path / "two").glob("*.mp4"))
+    assert {frame.shape for frame in frames_of(first)} == {(720, 2560, 3)}
+
+
+def test_a_vectors_frames_are_those_of_single_environments() -> None:
+    singles = [make(render_mode="rgb_array") for _ in range(2)]
+    envs = gym.make_vec(ID, num_envs=2, vectorization_mode="vector_entry_point", render_mode="rgb_array", **SHORT)
+    envs.reset(seed=5)
+    for row, env in enumerate(singles):
+        env.reset(seed=5 + row)
+    for _ in range(3):
+        envs.step(np.full((2, 3), 1))
+        for env in singles:
+            env.step(np.full(3, 1))
+        assert [frame.tobytes() for frame in envs.render()] == [env.render().tobytes() for env in singles]
+    envs.close()
+    assert gym.make_vec(ID, num_envs=2, **SHORT).render() == (None, None)
 
 
 @pytest.mark.parametrize("mode", ["sync", "async"])
@@ -130,3 +171,68 @@ def test_wrapped_environments_are_pickled_in_mid_episode(module: str) -> None:
     for got, expected in zip(play(copy, still(copy)), play(env, still(env)), strict=True):
         np.testing.assert_array_equal(got[0], expected[0])
         assert got[1:4] == expected[1:4]
+
+
+@pytest.mark.parametrize("kind", ["vector_entry_point", "sync", "async"])
+def test_vectors_are_asked_as_gymnasiums_are(kind: str) -> None:
+    envs = gym.make_vec(ID, num_envs=2, vectorization_mode=kind, **SHORT)
+    envs.reset(seed=[1, 2], options={"day": "friday"})
+    assert [words["day"] for words in envs.get_attr("episode_description")] == ["friday", "friday"]
+    assert [fleet.now_s for fleet in envs.call("telemetry")] == [0.0, 0.0]
+    assert [mask.shape for mask in envs.call("action_masks")] == [(15,), (15,)]
+    assert [space.shape for space in envs.get_attr("action_space")] == [(3,), (3,)]
+    assert envs.get_attr("render_mode") == (None, None)
+    envs.set_attr("mark", [3, 4])
+    assert envs.get_attr("mark") == (3, 4)
+    envs.set_attr("mark", 5)
+    assert envs.get_attr("mark") == (5, 5)
+    with pytest.raises((AttributeError, ValueError)):
+        envs.set_attr("mark", [1, 2, 3])
+    if kind != "async":
+        with pytest.raises(AttributeError):
+            envs.get_attr("no_such_thing")
+    assert envs.metadata["autoreset_mode"].value == "NextStep"
+    assert envs.metadata["render_fps"] == 12
+    envs.close()
+
+
+def test_a_picture_before_the_first_reset_is_an_error() -> None:
+    for env in (make(render_mode="ansi").unwrapped, VectorFleetEnv(2, render_mode="rgb_array")):
+        with pytest.raises(InputError, match=r"render\(\): no episode was begun; call reset\(\) first"):
+            env.render()
+
+
+CORE_ONLY = """
+import sys, warnings
+sys.modules.update(dict.fromkeys(("matplotlib", "moviepy", "pandas", "pettingzoo", "stable_baselines3")))
+import gymnasium as gym
+from gymnasium.error import DependencyNotInstalled
+from gymnasium.utils.env_checker import check_env
+import sageserve_env
+with warnings.catch_warnings():
+    warnings.simplefilter("error")
+    check_env(gym.make("SageServe/Mini-v0", horizon_s=900.0).unwrapped)
+    print(gym.make("SageServe/Mini-v0").metadata["render_modes"])
+def missing(make):
+    try:
+        make()
+    except DependencyNotInstalled as error:
+        print(error)
+for mode in ("rgb_array", "human"):
+    missing(lambda: gym.make("SageServe/Mini-v0", render_mode=mode))
+    missing(lambda: gym.make_vec("SageServe/Mini-v0", num_envs=2, render_mode=mode))
+missing(lambda: __import__("sageserve_env.adapters.multi_agent"))
+missing(lambda: __import__("sageserve_env.adapters.sb3"))
+"""
+
+
+def test_gymnasiums_checker_is_clean_without_any_extra() -> None:
+    done = subprocess.run([sys.executable, "-c", CORE_ONLY], capture_output=True, text=True, check=True)
+    modes, *lines = done.stdout.splitlines()
+    assert modes == "['ansi']"
+    assert len(lines) == 6
+    for line, mode in zip(lines, ("rgb_array", "rgb_array", "human", "human"), strict=False):
+        assert line.startswith(f"render_mode = '{mode}' needs matplotlib, which is not installed; run: pip install 'sageserve-env[")
+        assert line.endswith("or in a checkout: pip install '.[plots]'")
+    assert lines[4].endswith("pip install '.[multi-agent]'")
+    assert lines[5].endswith("pip install '.[agents]'")
