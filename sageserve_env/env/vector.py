@@ -300,13 +300,13 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def _read_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
-        array = np.asarray(mask)
-        if array.shape != (self.num_envs,) or array.dtype != np.bool_:
-            raise InputError(f"reset_mask has shape {array.shape} and dtype {array.dtype}; give bool of shape ({self.num_envs},)")
-        missing = np.flatnonzero(~array & ~self._has_begun).tolist()
+        if not isinstance(mask, np.ndarray) or mask.shape != (self.num_envs,) or mask.dtype != np.bool_:
+            kind = f"shape {mask.shape} and dtype {mask.dtype}" if isinstance(mask, np.ndarray) else f"type {type(mask).__name__}"
+            raise InputError(f"reset_mask has {kind}; give an array of bool, shape ({self.num_envs},)")
+        missing = np.flatnonzero(~mask & ~self._has_begun).tolist()
         if missing:
             raise InputError(f"reset_mask leaves out rows {missing}, which were never reset; reset them first")
-        return array
+        return mask
 
     def _read_seeds(self, seed: Any) -> list[int | None]:
         if is_list(seed):

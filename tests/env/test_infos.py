@@ -1,5 +1,8 @@
 """What is told beside the observation: flat, the same keys at every instant, alone and in vectors as Gymnasium makes them."""
 
+import re
+from pathlib import Path
+
 import gymnasium as gym
 import numpy as np
 import pytest
@@ -11,6 +14,8 @@ from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.env.actions import ACTION_MODES, MASKED_MODES
 from sageserve_env.env.rewards import TERMS
 
+ROOT = Path(__file__).resolve().parents[2]
+KEY = re.compile(r"`(\w+)`")
 ID = "SageServe/Mini-v0"
 SHORT = {"horizon_s": 900.0}  # three steps
 DRAWN = {"day", "start_s", "scale", "variant", "workload_seed"}
@@ -54,6 +59,20 @@ def test_a_reset_owes_nothing_and_a_step_what_its_interval_cost() -> None:
     costs = [env.step(np.zeros(3, int))[4]["cost"] for _ in range(48)]
     assert sum(costs) == env.telemetry().breached.sum() > 0
     assert env.reset()[1]["cost"] == 0.0
+
+
+def test_the_documentation_lists_every_key() -> None:
+    table = (ROOT / "docs" / "environments.md").read_text(encoding="utf-8").partition("<!-- keys of the info -->")[2]
+    rows = [line.split("|") for line in table.partition("<!-- end of keys -->")[0].splitlines() if line.startswith("| `")]
+    kinds = {key: kind.strip() for row in rows for key, kind in zip(KEY.findall(row[1]), kinds_of(row), strict=True)}
+    info = FleetEnv(**SHORT).reset(seed=0)[1]
+    assert kinds == {key: "int8" if key == "action_mask" else type(value).__name__ for key, value in info.items()}
+
+
+def kinds_of(row: list[str]) -> list[str]:
+    """The type of each key of a row of the table."""
+    n_keys, kinds = len(KEY.findall(row[1])), row[2].split(",")
+    return kinds * n_keys if len(kinds) == 1 else kinds
 
 
 def test_what_was_drawn_repeats_the_episode() -> None:
