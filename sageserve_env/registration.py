@@ -19,8 +19,9 @@ def register() -> None:
     """Register every id with Gymnasium; ids that are already registered are left alone.
 
     ``import sageserve_env`` calls it. Gymnasium has had no plug-ins since 1.0, so a program that does not import this package
-    asks for ``gym.make("sageserve_env:SageServe/Mini-v0")``. The environments end at their horizon themselves, and so take no
-    ``TimeLimit``.
+    asks for ``gym.make("sageserve_env:SageServe/Mini-v0")``. The environments end at their horizon themselves and write their
+    number of steps into the spec of each environment. None is registered: Gymnasium would put a ``TimeLimit`` of so many steps
+    around every environment, and cut the episodes that another ``horizon_s`` or ``control_interval_s`` makes longer.
 
     Example:
         >>> register()

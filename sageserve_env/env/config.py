@@ -9,6 +9,9 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from gymnasium.vector import AutoresetMode
+
 from sageserve_env.env.actions import MASKED_MODES, MAX_DELTA
 from sageserve_env.env.observation.observe import FORMS
 from sageserve_env.env.rewards import Reward
@@ -16,7 +19,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Problem
 from sageserve_env.workload.request import Workload
-from sageserve_env.world.checks import is_number, require_choice
+from sageserve_env.world.checks import is_number, require_choice, require_count
 from sageserve_env.world.schema import LeadTimes, World
 
 MAX_IN_FLIGHT = 1 << 22
@@ -24,6 +27,7 @@ MOST_IN_FLIGHT = 1 << 30
 """Slots that the kernels' indices can name."""
 
 MOST_NOISE = 100.0
+NO_LIMIT = -1
 MOST_STEPS = 2**31 - 1
 
 
@@ -134,3 +138,59 @@ def read_seed(seed: Any) -> int | None:
     if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
         raise InputError(f"reset(seed={seed!r}): give a whole number >= 0")
     return int(seed)
+
+
+def read_seeds(seed: Any, n_envs: int) -> list[int | None]:
+    """A seed for each environment: those of a list, or one and those that follow it.
+
+    Raises:
+        InputError: One is no whole number >= 0, or there are more or fewer than environments.
+    """
+    if is_list(seed):
+        if len(seed) != n_envs:
+            raise InputError(f"reset(seed=...): {len(seed)} seeds for {n_envs} environments; give one for each")
+        return [read_seed(one) for one in seed]
+    first = read_seed(seed)
+    return [None if first is None else first + row for row in range(n_envs)]
+
+
+def read_rows(rows: Any, n_envs: int) -> list[int]:
+    """Numbers of rows, or the number of one.
+
+    Raises:
+        InputError: There is no such row.
+    """
+    given = list(rows) if is_list(rows) else [rows]
+    for row in given:
+        if isinstance(row, bool) or not isinstance(row, Integral) or not 0 <= int(row) < n_envs:
+            raise InputError(f"row = {row!r} is none of these environments; give 0 to {n_envs - 1}")
+    return [int(row) for row in given]
+
+
+def is_list(values: Any) -> bool:
+    """Whether something is a list of values, rather than one."""
+    return isinstance(values, list | tuple | range) or (isinstance(values, np.ndarray) and values.ndim == 1)
+
+
+def read_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
+    """An autoreset mode by its value, e.g. ``"SameStep"``.
+
+    Raises:
+        InputError: There is no such mode.
+    """
+    try:
+        return AutoresetMode(mode)
+    except ValueError:
+        raise InputError(f"autoreset_mode = {mode!r}; choose one of {', '.join(m.value for m in AutoresetMode)}") from None
+
+
+def read_steps(most: int | None, n_steps: int) -> int:
+    """Steps of an episode: up to its horizon, or fewer.
+
+    Raises:
+        InputError: The limit is neither -1 nor a whole number >= 1.
+    """
+    if most is None or (isinstance(most, int) and most == NO_LIMIT):
+        return n_steps
+    require_count("max_episode_steps", most, 1)
+    return min(int(most), n_steps)

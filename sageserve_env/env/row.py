@@ -154,18 +154,13 @@ class FleetRow:
 
     def _info(self) -> Info:
         """What is told beside the observation: numbers and arrays, by the same names at every control instant."""
+        assert self._episode is not None
         terms = self.reward_terms
         is_overfull = bool(self._engine.rows["row"][self._index]["is_overfull"])
-        info: Info = {**terms, "cost": breaches(terms), "is_overfull": is_overfull, **self._drawn()}
+        info: Info = {**terms, "cost": breaches(terms), "is_overfull": is_overfull, **self._episode.drawn}
         if self.setup.has_masks:
             info["action_mask"] = self._engine.rows["mask"][self._index].astype(np.int8).reshape(self.setup.mask_shape)
         return info
-
-    def _drawn(self) -> dict[str, int | float]:
-        """What was drawn for the episode, in numbers."""
-        if self._episode is None:
-            raise InputError("no episode is under way; call reset() first")
-        return self._episode.drawn
 
     def _return_to(self, snapshot: EnvSnapshot) -> None:
         """Put the row where a snapshot that belongs here was."""

@@ -99,15 +99,15 @@ class Setup:
         """Draw an episode of the split."""
         return self.problem.sample(self.split, rng, options)
 
-    def checked(self, actions: Any, n_envs: int) -> NDArray[Any]:
-        """Actions as the engine takes them, shape (n_envs, A); whole numbers may be floats, and ``discrete`` has A = 1.
+    def checked(self, array: NDArray[Any]) -> NDArray[Any]:
+        """A batch of actions as the engine takes them, shape (E, A); whole numbers may be floats, and ``discrete`` has A = 1.
 
         Raises:
             InputError: The shape is wrong, or an entry is NaN, or no choice of the action space.
         """
-        array, shape = as_numbers(actions), (n_envs, *(self.action_space.shape or ()))
-        if array.shape != shape:
-            raise InputError(f"action has shape {array.shape[1:]}; the action space has {shape[1:]}")
+        shape = self.action_space.shape or ()
+        if array.shape[1:] != shape:
+            raise InputError(f"action has shape {array.shape[1:]}; the action space has {shape}")
         if isinstance(self.action_space, spaces.Box):
             require_everywhere(~np.isnan(array), array, "is no number; give -1 to 1, or more to be clipped")
         else:
@@ -116,7 +116,7 @@ class Setup:
             if array.dtype.kind == "f":
                 is_choice &= array == np.floor(array)
             require_everywhere(is_choice, array, f"is outside the action space; give a whole number from 0 to {most}")
-        return array.reshape(n_envs, -1)
+        return array.reshape(len(array), -1)
 
     def _view(self, config: Config) -> View:
         forecaster = None if config.forecaster is None else as_forecaster(config.forecaster)

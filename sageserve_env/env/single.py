@@ -115,7 +115,7 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
         """
         if self._episode is None or self._is_over():
             raise InputError("step(): no episode is under way; call reset() first")
-        self._engine.step(self.setup.checked(as_numbers(action)[None], 1))
+        self._engine.step(self.setup.checked(as_numbers(action)[None]))
         self._observer.update()
         reward = self.setup.reward(self._engine.terms)[0]
         self._update_dashboard()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import replace
-from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from sageserve_env.env.config import config_from, read_seed
+from sageserve_env.env.config import config_from, read_autoreset_mode, read_rows, read_seeds, read_steps
 from sageserve_env.env.core import Engine, require_own
 from sageserve_env.env.observation.encode import Feature
 from sageserve_env.env.observation.observe import Observer, row_of
 from sageserve_env.env.rewards import TERMS, breaches
 from sageserve_env.env.row import EnvSnapshot, FleetRow, require_render_mode
-from sageserve_env.env.setup import Setup
+from sageserve_env.env.setup import Setup, as_numbers
 from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.world.checks import require_count
@@ -32,7 +31,6 @@ Observations = Any
 Infos = dict[str, Any]
 
 MOST_ENVS = 1 << 16
-NO_LIMIT = -1
 
 
 class VectorRow(FleetRow):
@@ -145,7 +143,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             raise InputError(f"options = {options!r} is no dict; give reset_mask, or options of the single environment")
         wanted = dict(options or {})
         mask = self._read_mask(wanted.pop("reset_mask", None))
-        seeds = self._read_seeds(seed)
+        seeds = read_seeds(seed, self.num_envs)
         for row in np.flatnonzero(mask).tolist():
             if seeds[row] is not None:
                 self._rows[row].np_random = seeding.np_random(seeds[row])[0]
@@ -166,7 +164,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             rows = np.flatnonzero(is_idle).tolist()
             raise InputError(f"step(): rows {rows} have no episode under way; reset them with options={{'reset_mask': mask}}")
         active = ~ended
-        self._engine.step(self.setup.checked(actions, self.num_envs), active)
+        self._engine.step(self.setup.checked(self._read_actions(actions)), active)
         self._observer.update(active)
         for row in np.flatnonzero(active).tolist() if self.render_mode else ():
             self._rows[row]._update_dashboard()
@@ -194,7 +192,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         Raises:
             InputError: There is no such row.
         """
-        (chosen,) = self._read_rows([row])
+        (chosen,) = read_rows(row, self.num_envs)
         return self._rows[chosen].snapshot()
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
@@ -204,7 +202,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             InputError: It is no snapshot, or one of an environment with other arguments, or there is no such row; nothing is
                 changed then.
         """
-        chosen = list(range(self.num_envs)) if rows is None else self._read_rows(rows)
+        chosen = list(range(self.num_envs)) if rows is None else read_rows(rows, self.num_envs)
         require_own(snapshot, EnvSnapshot, self.setup.identity)
         for row in chosen:
             self._rows[row]._return_to(snapshot)
@@ -297,6 +295,12 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
                 array[~told] = 0
         return values | {f"_{name}": told.copy() for name in values}
 
+    def _read_actions(self, actions: Any) -> NDArray[Any]:
+        array = as_numbers(actions)
+        if array.ndim == 0 or len(array) != self.num_envs:
+            raise InputError(f"actions have shape {array.shape}; give one for each of the {self.num_envs} environments")
+        return array
+
     def _read_mask(self, mask: Any) -> NDArray[np.bool_]:
         if mask is None:
             return np.ones(self.num_envs, np.bool_)
@@ -307,47 +311,3 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         if missing:
             raise InputError(f"reset_mask leaves out rows {missing}, which were never reset; reset them first")
         return mask
-
-    def _read_seeds(self, seed: Any) -> list[int | None]:
-        if is_list(seed):
-            if len(seed) != self.num_envs:
-                raise InputError(f"reset(seed=...): {len(seed)} seeds for {self.num_envs} environments; give one for each")
-            return [read_seed(one) for one in seed]
-        first = read_seed(seed)
-        return [None if first is None else first + row for row in range(self.num_envs)]
-
-    def _read_rows(self, rows: Any) -> list[int]:
-        given = list(rows) if is_list(rows) else [rows]
-        for row in given:
-            if isinstance(row, bool) or not isinstance(row, Integral) or not 0 <= int(row) < self.num_envs:
-                raise InputError(f"row = {row!r} is none of these environments; give 0 to {self.num_envs - 1}")
-        return [int(row) for row in given]
-
-
-def is_list(values: Any) -> bool:
-    """Whether something is a list of values, rather than one."""
-    return isinstance(values, list | tuple | range) or (isinstance(values, np.ndarray) and values.ndim == 1)
-
-
-def read_autoreset_mode(mode: str | AutoresetMode) -> AutoresetMode:
-    """An autoreset mode by its value, e.g. ``"SameStep"``.
-
-    Raises:
-        InputError: There is no such mode.
-    """
-    try:
-        return AutoresetMode(mode)
-    except ValueError:
-        raise InputError(f"autoreset_mode = {mode!r}; choose one of {', '.join(m.value for m in AutoresetMode)}") from None
-
-
-def read_steps(most: int | None, n_steps: int) -> int:
-    """Steps of an episode: up to its horizon, or fewer.
-
-    Raises:
-        InputError: The limit is neither -1 nor a whole number >= 1.
-    """
-    if most is None or (isinstance(most, int) and most == NO_LIMIT):
-        return n_steps
-    require_count("max_episode_steps", most, 1)
-    return min(int(most), n_steps)
