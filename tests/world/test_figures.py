@@ -1,4 +1,4 @@
-import builtins
+import sys
 
 import pytest
 
@@ -20,13 +20,6 @@ def test_an_unknown_picture_format_is_named(tmp_path):
 
 
 def test_without_matplotlib_the_extra_is_named(monkeypatch, tmp_path):
-    real_import = builtins.__import__
-
-    def without_matplotlib(name, *args, **kwargs):
-        if name.startswith("matplotlib"):
-            raise ImportError(name)
-        return real_import(name, *args, **kwargs)
-
-    monkeypatch.setattr(builtins, "__import__", without_matplotlib)
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     with pytest.raises(InputError, match=r"sageserve-env\[plots\]"):
         plot_profiles(published(), tmp_path / "profiles.png")
