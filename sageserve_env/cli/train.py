@@ -36,12 +36,10 @@ def train(
 
     from sageserve_env.cli.console import messages, output, table
     from sageserve_env.errors import InputError
-    from sageserve_env.registration import IDS
+    from sageserve_env.registration import problem_name
     from sageserve_env.world.checks import require_count
 
-    problems = {name: problem for problem, name in IDS.items()}
-    if env not in problems:
-        raise InputError(f"--env = '{env}' is not known; choose one of {', '.join(problems)}")
+    problem = problem_name(env, "--env")
     if algo not in ALGORITHMS:
         raise InputError(f"--algo = '{algo}' is not known; choose one of {', '.join(ALGORITHMS)}")
     require_count("--steps", steps, least=1)
@@ -54,9 +52,9 @@ def train(
     with Progress(*columns, console=messages(), disable=quiet, transient=True) as bar:
         task = bar.add_task("training", total=steps)
         model = agent.train(
-            problems[env], out, steps=steps, seed=seed, resume=resume, report=lambda done: bar.update(task, completed=done)
+            problem, out, steps=steps, seed=seed, resume=resume, report=lambda done: bar.update(task, completed=done)
         )
-    scores = agent.scores(problems[env], model)
+    scores = agent.scores(problem, model)
     (out / agent.RESULTS).write_text(
         json.dumps({"env": env, "algo": algo, "seed": seed, "steps": model.num_timesteps, "scores": scores}, indent=1) + "\n"
     )

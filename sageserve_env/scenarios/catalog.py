@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
 
-from sageserve_env.errors import InputError
-from sageserve_env.registration import IDS
+from sageserve_env.registration import IDS, problem_name
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
 from sageserve_env.scenarios.sources import DAY_S, WEEK_S, WHOLE_WEEK, AzureSource, O365Source, Window, azure_windows, weekdays
@@ -200,7 +199,7 @@ def load_problem(name: str) -> Problem:
     """A problem by its name.
 
     Args:
-        name: ``"mini"``, ``"day"``, ``"week"``, ``"burst"``, ``"azure"`` or ``"scale2025"``.
+        name: ``"mini"``, ``"day"``, ``"week"``, ``"burst"``, ``"azure"`` or ``"scale2025"``, or the id of one.
 
     Raises:
         InputError: There is no such problem.
@@ -209,6 +208,4 @@ def load_problem(name: str) -> Problem:
         >>> load_problem("mini").id
         'SageServe/Mini-v0'
     """
-    if name not in PROBLEMS:
-        raise InputError(f"problem = {name!r} does not exist; choose one of {', '.join(PROBLEMS)}")
-    return _made(name)
+    return _made(problem_name(name))
