@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from inspect import signature
@@ -49,7 +50,7 @@ class Config:
         observation: ``"flat"``, one Box, or ``"dict"``: ``endpoints`` (N, F), ``regions`` (R, K), ``time`` (4,), and ``forecast``
             (R, M) and ``action_mask`` where they are on.
         mask_in_observation: Put the action mask (``delta`` and ``discrete`` only) into the observation, under ``action_mask``
-            (int8, one entry for each choice); a flat observation is then a dict of ``observation`` and ``action_mask``.
+            (int8, one entry for each choice); a flat observation is then a dict of ``observations`` and ``action_mask``.
         hide_queues: Leave waiting requests and pending tokens out of the observation.
         telemetry_delay: Age of the observation in control intervals, 0 to those of an episode; until that many have passed, the
             first one is seen. The action mask is always the present one.
@@ -149,6 +150,21 @@ def read_seeds(seed: Any, n_envs: int) -> list[int | None]:
         return [read_seed(one) for one in seed]
     first = read_seed(seed)
     return [None if first is None else first + row for row in range(n_envs)]
+
+
+def read_row_options(options: Any, n_envs: int) -> list[dict[str, Any] | None]:
+    """Options of a reset for each environment: those of a list, or the same for all.
+
+    Raises:
+        InputError: One is no dict, or there are more or fewer than environments.
+    """
+    each = list(options) if is_list(options) else [options] * n_envs
+    if len(each) != n_envs:
+        raise InputError(f"reset(options=...): {len(each)} dicts for {n_envs} environments; give one for each, or one for all")
+    for one in each:
+        if one is not None and not isinstance(one, Mapping):
+            raise InputError(f"options = {one!r} is no dict; give reset_mask, or options of the single environment")
+    return each
 
 
 def read_rows(rows: Any, n_envs: int) -> list[int]:

@@ -64,7 +64,7 @@ class FleetRow:
     def __init__(self, setup: Setup, engine: Engine, observer: Observer, row: int, render_mode: str | None) -> None:
         self.setup, self.render_mode = setup, render_mode
         self.action_space, self.observation_space = setup.action_space, setup.observation_space
-        self.reward_space = setup.reward_space
+        self.reward_space, self.reward_dim = setup.reward_space, setup.reward_dim
         self._engine, self._observer, self._index = engine, observer, row
         self._episode: Episode | None = None
         self._dashboard: Dashboard | None = None
@@ -88,7 +88,7 @@ class FleetRow:
     @property
     def reward_terms(self) -> dict[str, float]:
         """The terms of the last interval, by the names of ``rewards.TERMS``; zeros at the start of an episode."""
-        return dict(zip(TERMS, self._engine.rows["terms"][self._index].tolist(), strict=True))
+        return dict(zip(TERMS, self._engine.rows["terms"][self._index].copy(), strict=True))
 
     def action_masks(self) -> NDArray[np.bool_]:
         """For each choice, whether it can be made in full, shape (choices,), end to end as sb3-contrib wants them.
@@ -153,11 +153,12 @@ class FleetRow:
         self._restart_dashboard()
 
     def _info(self) -> Info:
-        """What is told beside the observation: numbers and arrays, by the same names at every control instant."""
+        """What is told beside the observation, by the same names at every control instant: NumPy's numbers, and arrays."""
         assert self._episode is not None
         terms = self.reward_terms
-        is_overfull = bool(self._engine.rows["row"][self._index]["is_overfull"])
-        info: Info = {**terms, "cost": breaches(terms), "is_overfull": is_overfull, **self._episode.drawn}
+        is_overfull = np.int8(self._engine.rows["row"][self._index]["is_overfull"])
+        drawn = {name: np.asarray(value)[()] for name, value in self._episode.drawn.items()}
+        info: Info = {**terms, "cost": breaches(terms), "is_overfull": is_overfull, **drawn}
         if self.setup.has_masks:
             info["action_mask"] = self._engine.rows["mask"][self._index].astype(np.int8).reshape(self.setup.mask_shape)
         return info

@@ -26,6 +26,8 @@ class Setup:
     """A checked configuration: the problem to play, the spaces, the engine's settings, the layout of observations.
 
     Attributes:
+        reward_space: Where a vector reward lies; None for a number.
+        reward_dim: Numbers in a reward.
         n_steps: Steps of an episode that reaches its horizon.
         mask_shape: Shape of one action mask.
 
@@ -57,6 +59,7 @@ class Setup:
             require_count(name, getattr(config, name), least, most)
         self.reward = as_reward(config.reward)
         self.reward_space = reward_space(self.reward)
+        self.reward_dim = 1 if self.reward_space is None else self.reward_space.shape[0]
         self.settings = Settings(
             world=self.world,
             action_mode=config.action_mode,

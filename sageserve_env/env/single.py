@@ -52,7 +52,7 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
 
     ## Episode end
     Never terminated; truncated at the horizon, or where more than ``max_in_flight`` requests would be in the system: then the
-    interval ends early, the last observation, terms and reward are those of that moment, and ``info["is_overfull"]`` is True.
+    interval ends early, the last observation, terms and reward are those of that moment, and ``info["is_overfull"]`` is 1.
 
     ## Arguments
     Those of :class:`sageserve_env.env.config.Config`, and ``render_mode``: None, ``"human"``, ``"rgb_array"`` or ``"ansi"``.

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from numpy.typing import NDArray
 
-from sageserve_env.env.config import config_from, read_autoreset_mode, read_rows, read_seeds, read_steps
+from sageserve_env.env.config import config_from, read_autoreset_mode, read_row_options, read_rows, read_seeds, read_steps
 from sageserve_env.env.core import Engine, require_own
 from sageserve_env.env.observation.encode import Feature
 from sageserve_env.env.observation.observe import Observer, row_of
@@ -61,6 +61,9 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         render_mode: None, ``"human"``, ``"rgb_array"`` or ``"ansi"``.
         **config: Arguments of ``sageserve_env.env.config.Config``.
 
+    Attributes:
+        rows: A view of each environment, with the attributes and methods that :meth:`call` reaches.
+
     Raises:
         InputError: An argument cannot be used.
         TypeError: An argument is unknown.
@@ -100,10 +103,10 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self.single_observation_space = self.setup.observation_space
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.reward_space = None if self.setup.reward_space is None else batch_space(self.setup.reward_space, self.num_envs)
+        self.reward_space, self.reward_dim = self.setup.reward_space, self.setup.reward_dim
         self._engine = Engine(self.setup.settings, self.num_envs, num_threads or os.cpu_count() or 1)
         self._observer = self.setup.observer(self._engine)
-        self._rows = [VectorRow(self.setup, self._engine, self._observer, row, render_mode) for row in range(self.num_envs)]
+        self.rows = [VectorRow(self.setup, self._engine, self._observer, row, render_mode) for row in range(self.num_envs)]
         self._drawn: dict[str, NDArray[Any]] = {}
         self._has_begun = np.zeros(self.num_envs, np.bool_)
         self._spec: EnvSpec | None = None
@@ -128,26 +131,24 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         return self.setup.layout.groups
 
     def reset(
-        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | list[dict[str, Any]] | None = None
     ) -> tuple[Observations, Infos]:
         """Start an episode in every row, or in the rows of ``options["reset_mask"]``; those alone have infos then.
 
         Args:
             seed: Row i takes seed + i, or the i-th of a list; None goes on with the rows' random numbers.
-            options: ``reset_mask`` (bool, shape (num_envs,)) and those of the single environment.
+            options: ``reset_mask`` (bool, shape (num_envs,)) and those of the single environment; or a list, the i-th for row i.
 
         Raises:
             InputError: A seed or an option is unknown or cannot be used, or a row that was never reset is left out.
         """
-        if options is not None and not isinstance(options, Mapping):
-            raise InputError(f"options = {options!r} is no dict; give reset_mask, or options of the single environment")
-        wanted = dict(options or {})
-        mask = self._read_mask(wanted.pop("reset_mask", None))
-        seeds = read_seeds(seed, self.num_envs)
+        given = dict(options) if isinstance(options, Mapping) else options
+        mask = self._read_mask(given.pop("reset_mask", None) if isinstance(given, dict) else None)
+        wanted, seeds = read_row_options(given, self.num_envs), read_seeds(seed, self.num_envs)
         for row in np.flatnonzero(mask).tolist():
             if seeds[row] is not None:
-                self._rows[row].np_random = seeding.np_random(seeds[row])[0]
-            self._begin(row, wanted)
+                self.rows[row].np_random = seeding.np_random(seeds[row])[0]
+            self._begin(row, wanted[row])
         return self._observations(), self._infos(mask)
 
     def step(self, actions: NDArray[Any]) -> tuple[Observations, NDArray[Any], NDArray[np.bool_], NDArray[np.bool_], Infos]:
@@ -167,7 +168,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self._engine.step(self.setup.checked(self._read_actions(actions)), active)
         self._observer.update(active)
         for row in np.flatnonzero(active).tolist() if self.render_mode else ():
-            self._rows[row]._update_dashboard()
+            self.rows[row]._update_dashboard()
         for row in np.flatnonzero(ended).tolist():
             self._begin(row, {})
         rewards = np.array(self.setup.reward(self._terms()), np.float64)
@@ -193,7 +194,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
             InputError: There is no such row.
         """
         (chosen,) = read_rows(row, self.num_envs)
-        return self._rows[chosen].snapshot()
+        return self.rows[chosen].snapshot()
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
         """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations.
@@ -205,13 +206,13 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         chosen = list(range(self.num_envs)) if rows is None else read_rows(rows, self.num_envs)
         require_own(snapshot, EnvSnapshot, self.setup.identity)
         for row in chosen:
-            self._rows[row]._return_to(snapshot)
+            self.rows[row]._return_to(snapshot)
             self._note(row)
         return self._observations()
 
     def render(self) -> tuple[Any, ...]:
         """The dashboard of each row, as :meth:`FleetEnv.render` returns it."""
-        return tuple(row.render() for row in self._rows)
+        return tuple(row.render() for row in self.rows)
 
     def call(self, name: str, *args: Any, **kwargs: Any) -> tuple[Any, ...]:
         """What a method of each row returns, or the value of an attribute that is none; e.g. ``call("telemetry")``.
@@ -219,7 +220,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         Raises:
             AttributeError: Rows have no such attribute.
         """
-        found = [getattr(row, name) for row in self._rows]
+        found = [getattr(row, name) for row in self.rows]
         return tuple(value(*args, **kwargs) if callable(value) else value for value in found)
 
     def get_attr(self, name: str) -> tuple[Any, ...]:
@@ -236,22 +237,22 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         given = list(values) if isinstance(values, list | tuple) else [values] * self.num_envs
         if len(given) != self.num_envs:
             raise InputError(f"set_attr({name!r}): {len(given)} values for {self.num_envs} environments; give one for each, or one")
-        for row, value in zip(self._rows, given, strict=True):
+        for row, value in zip(self.rows, given, strict=True):
             setattr(row, name, value)
 
     def close_extras(self, **_: Any) -> None:
         """Stop the threads and close the windows."""
         self._engine.close()
-        for row in self._rows:
+        for row in self.rows:
             row._close_dashboard()
 
     def _begin(self, row: int, options: dict[str, Any]) -> None:
-        self._rows[row]._begin(options)
+        self.rows[row]._begin(options)
         self._note(row)
 
     def _note(self, row: int) -> None:
         """Keep in arrays what was drawn for a row's episode."""
-        episode = self._rows[row]._episode
+        episode = self.rows[row]._episode
         self._has_begun[row] = episode is not None
         if episode is None:
             return
@@ -285,7 +286,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     def _infos(self, told: NDArray[np.bool_]) -> Infos:
         """The infos of some rows; zeros in the others."""
         terms = self._terms()
-        values: Infos = {**terms, "cost": breaches(terms), "is_overfull": self._engine.rows["row"]["is_overfull"] == 1}
+        values: Infos = {**terms, "cost": breaches(terms), "is_overfull": self._engine.rows["row"]["is_overfull"].astype(np.int8)}
         values |= {name: drawn.copy() for name, drawn in self._drawn.items()}
         if self.setup.has_masks:
             masks = self._engine.rows["mask"].astype(np.int8)

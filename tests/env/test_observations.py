@@ -157,7 +157,7 @@ def test_masks_in_the_observation_are_the_present_ones() -> None:
         env.reset(seed=0)
         for observation in (env.step(np.array([0, 4, 2]))[0] for _ in range(4)):
             np.testing.assert_array_equal(observation["action_mask"], env.action_masks())
-        assert ("observation" in observation) == (form == "flat")
+        assert ("observations" in observation) == (form == "flat")
 
 
 def test_delay_shows_what_was_seen_so_many_intervals_ago() -> None:
@@ -289,5 +289,6 @@ def test_multi_objective_wrappers_take_vector_rewards() -> None:
 
 
 def test_scalar_rewards_have_no_reward_space() -> None:
-    assert FleetEnv().reward_space is None
-    assert VectorFleetEnv(2, reward="vector").reward_space.shape == (2, 3)
+    assert (FleetEnv().reward_space, FleetEnv().reward_dim) == (None, 1)
+    vector = VectorFleetEnv(2, reward="vector")  # of one environment, as in MO-Gymnasium's vectors
+    assert (vector.reward_space.shape, vector.reward_dim) == ((3,), 3)

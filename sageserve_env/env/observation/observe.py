@@ -79,7 +79,7 @@ class Layout:
         Returns:
             ``flat`` itself, or a dict of views of it, and a copy of the masks where the observation holds them.
         """
-        parts = self._split(flat) if self.view.form == "dict" else {"observation": flat}
+        parts = self._split(flat) if self.view.form == "dict" else {"observations": flat}
         if self.view.n_choices:
             parts[MASK] = masks.astype(np.int8)
         elif self.view.form == "flat":
@@ -110,7 +110,7 @@ class Layout:
         whole = spaces.Box(low, high, dtype=np.float32)
         if self.view.form == "flat" and not self.view.n_choices:
             return whole
-        parts: dict[str, spaces.Space[Any]] = {"observation": whole}
+        parts: dict[str, spaces.Space[Any]] = {"observations": whole}
         if self.view.form == "dict":
             lows, highs = self._split(low), self._split(high)
             parts = {name: spaces.Box(lows[name], highs[name], dtype=np.float32) for name in self._shapes}
