@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
+GROUPS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
@@ -10,11 +11,11 @@ MANIFEST := pyproject.toml constraints.txt
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint agents reproduce clean
+.PHONY: help demo test lint agents reproduce compatibility clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-12s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s  %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed-demo ## Simulate the embedded Office 365 day; results in runs/demo
 	@echo "==> sageserve simulate o365-day --policy reactive --out runs/demo"
@@ -38,9 +39,12 @@ reproduce: $(VENV)/.installed-reproduce ## Run the paper's experiments; report i
 	@echo "==> sageserve reproduce --out runs/reproduction"
 	@$(BIN)/sageserve reproduce --out runs/reproduction
 
+compatibility: ## Try other RL libraries, Pythons and Gymnasiums, each in an environment of its own (GROUPS="rllib minari" narrows)
+	@$(PYTHON) compatibility/run.py $(GROUPS)
+
 clean: ## Remove the environment, caches, build outputs and runs
-	@echo "==> removing $(VENV), caches, build outputs and runs"
-	@rm -rf $(VENV) build dist runs .pytest_cache .hypothesis .ruff_cache .mypy_cache *.egg-info
+	@echo "==> removing $(VENV), .venv-compatibility, caches, build outputs and runs"
+	@rm -rf $(VENV) .venv-compatibility build dist runs .pytest_cache .hypothesis .ruff_cache .mypy_cache *.egg-info
 	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/.created:

@@ -1,0 +1,36 @@
+"""RLlib: the documentation's blocks as they stand, with remote runners that have not imported this package."""
+
+import pytest
+import ray
+
+from compatibility.documented import run_blocks
+
+
+@pytest.fixture(autouse=True)
+def cluster():
+    """Ray as a program finds it, but with a processor for each runner that the blocks ask for."""
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+def test_single_environments_on_two_remote_runners():
+    names = run_blocks("learning.md", "rllib")
+    assert names["config"].num_env_runners == 2
+    assert names["result"]["env_runners"]["num_env_steps_sampled"] >= 64
+
+
+def test_the_native_vector():
+    names = run_blocks("learning.md", "rllib", "rllib-vector")
+    assert names["config"].num_envs_per_env_runner == 8
+    assert names["result"]["env_runners"]["num_env_steps_sampled"] >= 64
+
+
+def test_masked_actions():
+    names = run_blocks("learning.md", "rllib", "rllib-masks")
+    assert names["result"]["env_runners"]["num_env_steps_sampled"] >= 64
+
+
+def test_many_agents():
+    names = run_blocks("multi-agent.md", "rllib")
+    assert set(names["result"]["env_runners"]["agent_episode_returns_mean"]) <= {"westus", "centralus", "eastus"}
