@@ -1,7 +1,9 @@
 """RLlib: the documentation's blocks as they stand, with remote runners that have not imported this package."""
 
+import gymnasium as gym
 import pytest
 import ray
+import torch
 
 from compatibility.documented import run_blocks
 
@@ -29,6 +31,14 @@ def test_the_native_vector():
 def test_masked_actions():
     names = run_blocks("learning.md", "rllib", "rllib-masks")
     assert names["result"]["env_runners"]["num_env_steps_sampled"] >= 64
+    env = gym.make("sageserve_env:SageServe/Mini-v0", mask_in_observation=True)
+    seen = env.reset(seed=0, options={"initial_instances": 2})[0]
+    batch = {"obs": {name: torch.as_tensor(values)[None] for name, values in seen.items()}}
+    logits = names["algo"].get_module().forward_inference(batch)["action_dist_inputs"][0]
+    is_forbidden = torch.as_tensor(seen["action_mask"]) == 0
+    assert is_forbidden.any()
+    assert (logits[is_forbidden] < -1e30).all()
+    assert (logits[~is_forbidden] > -1e30).all()
 
 
 def test_many_agents():
