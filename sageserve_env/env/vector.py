@@ -246,7 +246,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         for row in self.rows:
             row._close_dashboard()
 
-    def _begin(self, row: int, options: dict[str, Any]) -> None:
+    def _begin(self, row: int, options: dict[str, Any] | None) -> None:
         self.rows[row]._begin(options)
         self._note(row)
 
