@@ -1,6 +1,7 @@
 """The table of tools is true to the tests, to the versions that are installed, and to the groups that run."""
 
 import re
+import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
@@ -14,8 +15,6 @@ ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in PAGE.s
 def load_run():
     spec = spec_from_file_location("compatibility_run", ROOT / "compatibility" / "run.py")
     module = module_from_spec(spec)
-    import sys
-
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
     return module
