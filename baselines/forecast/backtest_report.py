@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from sageserve_env.errors import InputError
-
-if TYPE_CHECKING:
-    from baselines.forecast.backtest import Backtest, Row
+from baselines.forecast.rolling import Backtest, Row
+from sageserve_env.pictures import new_figure, save_figure
 
 COLOURS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7")
 """One for each forecaster; from the Okabe-Ito palette, distinct to colour-blind readers."""
@@ -71,13 +69,7 @@ def plot_backtest(result: Backtest, path: str | Path, band: str) -> Path:
         InputError: matplotlib is not installed, or it does not know the suffix.
     """
     path = Path(path)
-    try:
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise InputError("matplotlib = None is not installed; run: pip install 'sageserve-env[plots]'") from None
-    figure = Figure(figsize=(12, 2.5 * len(result.models) + 1), layout="constrained")
-    if path.suffix.lstrip(".").lower() not in figure.canvas.get_supported_filetypes():
-        raise InputError(f"path = '{path}' is no picture format that matplotlib knows; end it in .png, .svg or .pdf")
+    figure = new_figure(path, (12, 2.5 * len(result.models) + 1))
     axes = figure.subplots(len(result.models), sharex=True, squeeze=False)[:, 0]
     for m, axis in enumerate(axes):
         _draw(axis, result, m, band)
@@ -85,8 +77,7 @@ def plot_backtest(result: Backtest, path: str | Path, band: str) -> Path:
     figure.suptitle("Next-hour forecasts, made at each full hour, against what arrived")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
-    figure.savefig(path, dpi=110)
-    return path
+    return save_figure(figure, path, dpi=110)
 
 
 def _draw(axis: Any, result: Backtest, m: int, band: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
+from math import log
 from statistics import NormalDist
 from typing import Any, Protocol
 
@@ -28,6 +29,9 @@ LEVEL = 0.8
 
 OFFSET = 1.0
 """Tokens/s added before the logarithm is taken, so that silence has one; far below the load of any instance."""
+
+LARGEST_LOG = log(1e15)
+"""Where forecasts of the logarithm are cut: a fit that runs away must not overflow; no fleet serves a thousandth of it."""
 
 UNKNOWN_LOG_SD = 1.0
 """Assumption: standard deviation of the logarithm where the history is too short to show any."""
@@ -152,9 +156,9 @@ def to_log(rate: Reals) -> Reals:
     return np.log(rate + OFFSET)
 
 
-def from_log(log: Reals) -> Reals:
+def from_log(values: Reals) -> Reals:
     """Back to tokens/s, never below 0."""
-    return np.maximum(np.exp(log) - OFFSET, 0.0)
+    return np.maximum(np.exp(np.minimum(values, LARGEST_LOG)) - OFFSET, 0.0)
 
 
 def lognormal(middle: Reals, log_sd: Reals | float, level: float, rule: str) -> One:

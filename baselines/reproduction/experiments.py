@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from baselines.forecast import Arima, ExponentialSmoothing, Forecaster, SeasonalNaive, token_rates
-from baselines.forecast.backtest import backtest
+from baselines.forecast.rolling import backtest
 from baselines.program import PlanProblem, solve_plan
 from baselines.reproduction.lab import FIRST_DAY, HOUR_S, LEVEL, LONG_TERM, MODEL, PEAK_DAY, STRATEGIES, WEEK, Lab, Run
 from baselines.reproduction.rows import Row, percent

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from baselines.forecast import Arima, ExponentialSmoothing, Oracle, SeasonalNaive, token_rates
-from baselines.forecast.backtest import Prediction, backtest, errors, main, pinball
+from baselines.forecast.backtest import main
 from baselines.forecast.backtest_report import plot_backtest
+from baselines.forecast.rolling import Prediction, backtest, errors, pinball
 from sageserve_env.errors import InputError
 from sageserve_env.workload import O365Week
 from sageserve_env.world import published

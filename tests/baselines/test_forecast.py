@@ -7,9 +7,9 @@ import pytest
 
 from baselines.forecast import INTERACTIVE, Arima, ExponentialSmoothing, Oracle, SeasonalNaive, token_rates
 from baselines.forecast.arima import ORDERS, choose_order
-from baselines.forecast.backtest import backtest
 from baselines.forecast.base import checked_history, to_log
 from baselines.forecast.profile import moving_average, profiles
+from baselines.forecast.rolling import backtest
 from sageserve_env.errors import InputError
 from sageserve_env.workload import REQUEST_DTYPE
 from sageserve_env.world import published

@@ -1,5 +1,7 @@
 """The integer program: against brute force, its constraints, and what it does when they cannot be met."""
 
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from itertools import product
@@ -77,6 +79,63 @@ def test_equals_brute_force(seed, load, solver):
     assert plan.feasible == (least == 0)
     assert plan.status == "optimal"
     assert plan.solver == solver
+
+
+MAGNITUDES = 10.0 ** np.arange(-6, 13)
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+@pytest.mark.parametrize("seed", range(3))
+def test_more_demand_over_eighteen_orders_of_magnitude(seed, solver):
+    problem = random_problem(seed)
+    shape = problem.demand / problem.demand.max()
+    asked = [replace(problem, demand=shape * size) for size in MAGNITUDES]
+    plans = [solve_plan(one, solver=solver) for one in asked]
+    feasible = [plan.feasible for plan in plans]
+    assert feasible == sorted(feasible, reverse=True)
+    costs = [plan.cost_usd for plan in plans if plan.feasible]
+    assert costs == sorted(costs)
+    short = [judge(one, plan.instances)[0] for one, plan in zip(asked, plans, strict=True)]
+    assert short == sorted(short)
+    for one, plan in zip(asked, plans, strict=True):
+        least, cost = brute_force(one)
+        assert judge(one, plan.instances)[0] == pytest.approx(least, rel=1e-5, abs=2e-3)
+        assert plan.cost_usd == pytest.approx(cost) or not plan.feasible
+    beyond = [plan.instances.tolist() for size, plan in zip(MAGNITUDES, plans, strict=True) if size >= 1e5]
+    assert beyond == [beyond[0]] * len(beyond)  # out of reach is out of reach
+
+
+@pytest.mark.parametrize("theta", [1e-6, 1.0, 1e9])
+@pytest.mark.parametrize("price", [1e-6, 98.32, 1e9])
+def test_units_do_not_matter(theta, price):
+    changes = {"demand": [[[3.3 * theta], [1.0 * theta]]], "throughput": [[theta]], "minimum": 1}
+    problem = simple(**changes, acquisition_cost=[price], startup_cost=[[price / 6]])
+    for solver in SOLVERS:
+        plan = solve_plan(problem, solver=solver)
+        assert (plan.instances.tolist(), plan.feasible, plan.status) == ([[[3], [2]]], True, "optimal")
+        assert plan.cost_usd == pytest.approx(price * (1 + 1 / 6))
+
+
+def test_large_demands_of_a_large_fleet_are_met():
+    fleet = {"capacity": [[10**6], [10**6]], "throughput": [[1e6]], "instances": [[[0], [0]]]}
+    for solver in SOLVERS:
+        plan = solve_plan(simple(**fleet, demand=[[[7.5e11], [2.5e11]]]), solver=solver)
+        assert plan.feasible
+        assert plan.instances.sum() == 10**6
+
+
+def test_a_little_more_than_whole_instances_needs_another():
+    for solver in SOLVERS:
+        assert solve_plan(simple(demand=[[[3_000.0], [0.0]]]), solver=solver).instances.sum() == 3
+        assert solve_plan(simple(demand=[[[3_000.001], [0.0]]]), solver=solver).instances.sum() == 4
+        assert solve_plan(simple(demand=[[[1e-6], [0.0]]]), solver=solver).instances.sum() == 1
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_solvers_print_nothing(solver):
+    script = f"from tests.baselines.test_program import simple, solve_plan; solve_plan(simple(), solver={solver!r})"
+    ran = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, check=True)
+    assert (ran.stdout, ran.stderr) == (b"", b"")
 
 
 def test_the_random_problems_are_feasible_and_not():
@@ -230,7 +289,7 @@ def test_out_of_time_holds_the_fleet():
 
 
 def test_falls_back_to_cbc_without_highspy(monkeypatch):
-    monkeypatch.setattr("baselines.program_model.find_spec", lambda name: None)
+    monkeypatch.setattr("baselines.program.solvers.find_spec", lambda name: None)
     assert solve_plan(simple()).solver == "cbc"
     with pytest.raises(InputError, match=r"solver = 'highs' is not installed; run: pip install 'sageserve-env\[solver\]'"):
         solve_plan(simple(), solver="highs")
@@ -248,21 +307,24 @@ def test_highs_is_the_default_and_warns_of_nothing():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"demand": [[[np.nan], [1.0]]]}, r"demand\[0, 0, 0\] = nan is not valid; give a finite number, 0 or more"),
+        ({"demand": [[[np.nan], [1.0]]]}, r"demand\[0, 0, 0\] = nan is not valid; give a number, 0 to 1e.18"),
         ({"demand": [[[1.0], [-1.0]]]}, r"demand\[0, 1, 0\] = -1.0 is not valid"),
         ({"demand": [[1.0, 1.0]]}, r"demand = shape \(1, 2\) does not fit; give \(models, regions, windows\)"),
         ({"demand": np.zeros((1, 2, 0))}, "demand = shape"),
         ({"demand": np.zeros((2, 2, 1))}, r"demand = shape \(2, 2, 1\) does not fit; give \(1, 2, 1\)"),
+        ({"demand": [[[1e19], [1.0]]]}, r"demand\[0, 0, 0\] = 1e.19 is not valid; give a number, 0 to 1e.18"),
+        ({"capacity": [[10], [10**10]]}, r"capacity\[1, 0\] = 1e.10|10000000000.0"),
+        ({"capacity": [[10], [10**400]]}, "capacity = .* is no array of numbers"),
         ({"instances": [[2, 2]]}, r"instances has shape \(1, 2\)"),
         ({"instances": np.zeros((1, 0, 1))}, r"instances has shape \(1, 0, 1\)"),
-        ({"instances": [[[1.5], [2]]]}, r"instances\[0, 0, 0\] = 1.5 is not valid; give a whole number, 0 or more"),
+        ({"instances": [[[1.5], [2]]]}, r"instances\[0, 0, 0\] = 1.5 is not valid; give a whole number, 0 to 1e.09"),
         ({"throughput": [[np.inf]]}, r"throughput\[0, 0\] = inf"),
         ({"throughput": [1_000.0]}, r"throughput = shape \(1,\) does not fit; give \(1, 1\)"),
         ({"acquisition_cost": [-1.0]}, r"acquisition_cost\[0\] = -1.0"),
         ({"startup_cost": [["dear"]]}, "startup_cost = .* is no array of numbers"),
         ({"capacity": [[10]]}, "capacity = shape"),
         ({"capacity": [[10], [0.5]]}, r"capacity\[1, 0\] = 0.5"),
-        ({"minimum": -1}, "minimum = -1.0 is not valid; give a whole number, 0 or more"),
+        ({"minimum": -1}, "minimum = -1.0 is not valid; give a whole number, 0 to 1e.09"),
         ({"minimum": [[1]]}, "minimum = shape"),
         ({"epsilon": 1.5}, "epsilon = 1.5 is not a share"),
         ({"epsilon": float("nan")}, "epsilon = nan is not a share"),
