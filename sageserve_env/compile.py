@@ -13,33 +13,51 @@ from typing import Any
 import numba
 from numba import njit
 
+from sageserve_env.kernel_cache import say, use_cache
+
 PACKAGE = Path(__file__).parent
 
 NEEDS = {"workload": ("workload",), "sim": ("sim",), "env": ("workload", "sim", "env")}
 """Rooms whose sources the kernels of a room are compiled from."""
 
+_without_cache: set[str] = set()
+"""Rooms whose kernels cannot be kept on disk."""
+
 
 @functools.cache
-def cache_folder(room: str) -> Path:
+def cache_folder(room: str) -> Path | None:
     """Folder of a room's compiled kernels: one for each version of their sources, of Numba and of Python.
 
     Numba's own cache watches the file of the called function only, so a change in a file that it calls would go unseen.
-    ``NUMBA_CACHE_DIR`` or ``XDG_CACHE_HOME`` move it.
+    ``NUMBA_CACHE_DIR`` or ``XDG_CACHE_HOME`` move it. None where there is no home to keep it in.
     """
     digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode() + Path(__file__).read_bytes())
     for needed in NEEDS[room]:
         for source in sorted((PACKAGE / needed).rglob("*.py")):
             digest.update(source.read_bytes())
-    root = os.environ.get("NUMBA_CACHE_DIR") or Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sageserve_env"
-    return Path(root) / f"{room}-{digest.hexdigest()[:16]}"
+    root = cache_root()
+    return None if root is None else root / f"{room}-{digest.hexdigest()[:16]}"
+
+
+def cache_root() -> Path | None:
+    """Folder of all rooms' folders."""
+    if given := os.environ.get("NUMBA_CACHE_DIR"):
+        return Path(given)
+    try:
+        return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "sageserve_env"
+    except RuntimeError:  # no HOME, and a user whom the system does not know
+        return None
 
 
 @functools.cache
 def announce(room: str) -> None:
     """Say on standard error that a room's kernels are being compiled, if they are not cached; once in a process."""
-    if not any(cache_folder(room).rglob("*.nbc")):
-        sys.stderr.write("sageserve_env: compiling the simulator; this happens once per version and takes about half a minute\n")
-        sys.stderr.flush()
+    folder = cache_folder(room)
+    if room in _without_cache:
+        where = "there is no home folder" if folder is None else f"{folder} cannot be written"
+        say(f"compiling the simulator, half a minute, in every process: {where}; set NUMBA_CACHE_DIR to a folder that can")
+    elif folder is not None and not any(folder.rglob("*.nbc")):
+        say("compiling the simulator; this happens once per version and takes about half a minute")
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -54,9 +72,12 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
 def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that Python calls: it releases the GIL and is cached in its room's folder, with all that it calls."""
     room = function.__module__.split(".")[1]
-    before = numba.config.CACHE_DIR
-    numba.config.CACHE_DIR = str(cache_folder(room))
+    compiled = njit(nogil=True)(function)
+    folder, before = cache_folder(room), numba.config.CACHE_DIR
+    numba.config.CACHE_DIR = "" if folder is None else str(folder)
     try:
-        return njit(cache=True, nogil=True)(function)
+        if not use_cache(compiled):
+            _without_cache.add(room)
     finally:
         numba.config.CACHE_DIR = before
+    return compiled

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
 
+from sageserve_env.compile import entry_point
 from sageserve_env.workload.rng import GAPS, LABELS, SIZES, next_open, next_word, seed_words
 from sageserve_env.workload.sizes import CELLS
 
@@ -62,7 +63,7 @@ _CELL_MASK = (1 << _CELL_SHIFT) - 1
 _CELL_UNIT = 2.0**-_CELL_SHIFT
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _normal(words: NDArray[np.uint64]) -> float:
     """A standard normal number, Marsaglia's polar method (the second of the pair is dropped: the state stays four words)."""
     while True:
@@ -73,7 +74,7 @@ def _normal(words: NDArray[np.uint64]) -> float:
             return x * math.sqrt(-2.0 * math.log(r) / r)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _gamma(words: NDArray[np.uint64], shape: float) -> float:
     """A Gamma(shape, 1) number, Marsaglia and Tsang's method (2000); shapes under 1 by their power of a uniform number."""
     boost = 1.0
@@ -91,7 +92,7 @@ def _gamma(words: NDArray[np.uint64], shape: float) -> float:
                 return d * v * boost
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _draw_gap(words: NDArray[np.uint64], law: int, shape: float) -> float:
     """A gap of mean 1 in operational time."""
     if law == POISSON:
@@ -101,7 +102,7 @@ def _draw_gap(words: NDArray[np.uint64], law: int, shape: float) -> float:
     return (-math.log(next_open(words))) ** (1.0 / shape) / math.gamma(1.0 + 1.0 / shape)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _draw_first_gap(words: NDArray[np.uint64], law: int, shape: float) -> float:
     """The gap from a moment that is no arrival: a uniform part of a length-biased gap, so that the rate is right from the start."""
     if law == POISSON:
@@ -112,7 +113,7 @@ def _draw_first_gap(words: NDArray[np.uint64], law: int, shape: float) -> float:
     return part * _gamma(words, 1.0 + 1.0 / shape) ** (1.0 / shape) / math.gamma(1.0 + 1.0 / shape)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def start(seed: int, bins: NDArray[np.void], edges: NDArray[np.float64], state: NDArray[np.void]) -> None:
     """Write the state of a stream that begins at edge 0.
 
@@ -137,7 +138,7 @@ def start(seed: int, bins: NDArray[np.void], edges: NDArray[np.float64], state: 
         state[node].winner = min(left, right)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _size(sizes: NDArray[np.float32], s: int, kind: int, word32: int) -> float:
     """Inverse distribution function of series ``s`` at a 32-bit uniform number; ``kind`` 0 is the prompt, 1 the output."""
     cell = word32 >> uint64(_CELL_SHIFT)
@@ -146,14 +147,14 @@ def _size(sizes: NDArray[np.float32], s: int, kind: int, word32: int) -> float:
     return low + part * (sizes[s, kind, cell + uint64(1)] - low)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _label(labels: NDArray[np.void], s: int, word: int) -> int:
     """Row of a combination of series ``s``, by Walker's alias method."""
     k = ((word >> uint64(32)) * uint64(labels.shape[1])) >> uint64(32)
     return k if (word & uint64(0xFFFFFFFF)) * _UNIT32 < labels[s, k].accept else uint64(labels[s, k].alias)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def fill(
     state: NDArray[np.void],
     bins: NDArray[np.void],

@@ -7,8 +7,10 @@ generator, derived from (seed, purpose, index): a draw added in one place moves 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit, uint64
+from numba import uint64
 from numpy.typing import NDArray
+
+from sageserve_env.compile import entry_point
 
 GAPS, SIZES, LABELS, NOISE, TRACE_LABELS, COPIES = range(1, 7)
 """Purposes: gaps between arrivals, token sizes, (tier, origin, preference), level noise, labels of traces, copies of requests."""
@@ -16,7 +18,7 @@ GAPS, SIZES, LABELS, NOISE, TRACE_LABELS, COPIES = range(1, 7)
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def splitmix64_mix(z: int) -> int:
     """The output function of splitmix64."""
     z = (z ^ (z >> uint64(30))) * uint64(0xBF58476D1CE4E5B9)
@@ -24,7 +26,7 @@ def splitmix64_mix(z: int) -> int:
     return z ^ (z >> uint64(31))
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def seed_words(seed: int, purpose: int, index: int, words: NDArray[np.uint64]) -> None:
     """Fill ``words`` with the generator state of (seed, purpose, index): consecutive splitmix64 outputs from a mixed key."""
     golden = uint64(0x9E3779B97F4A7C15)
@@ -36,7 +38,7 @@ def seed_words(seed: int, purpose: int, index: int, words: NDArray[np.uint64]) -
         words[i] = splitmix64_mix(key)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def next_word(s: NDArray[np.uint64]) -> int:
     """The next 64 bits of the xoshiro256++ generator whose four state words are ``s``."""
     x = s[0] + s[3]
@@ -51,7 +53,7 @@ def next_word(s: NDArray[np.uint64]) -> int:
     return result
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def next_open(s: NDArray[np.uint64]) -> float:
     """A uniform float64 in (0, 1): 53 bits, centred in their cell, so that its logarithm is finite."""
     return ((next_word(s) >> uint64(11)) + 0.5) * 1.1102230246251565e-16
