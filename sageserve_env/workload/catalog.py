@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -135,4 +136,4 @@ def load_workload(name_or_path: str | Path, **options: Any) -> Composable:
 
 def _is_path(text: str) -> bool:
     """Whether a string is meant as a path."""
-    return "/" in text or "\\" in text or text.lower().endswith(SUFFIXES) or Path(text).exists()
+    return "/" in text or "\\" in text or text.lower().endswith(SUFFIXES) or os.path.exists(text)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from sageserve_env.errors import InputError
+from sageserve_env.errors import InputError, shown
 from sageserve_env.world.checks import require_span, require_text
 
 _MAX_SEED = 2**64 - 1
@@ -48,6 +48,17 @@ def _is_finite(value: float) -> bool:
         return math.isfinite(value)
     except (OverflowError, TypeError):  # an int beyond the floats, a complex number
         return False
+
+
+def as_shares(what: str, shares: object) -> dict[str, float]:
+    """A copy of what is to be shares by name.
+
+    Raises:
+        InputError: It is no mapping.
+    """
+    if not isinstance(shares, Mapping):
+        raise InputError(f"{what} = {shown(shares)} is no mapping; give shares by name, such as {{'NIW': 0.5, 'IW-F': 0.5}}")
+    return dict(shares)
 
 
 def check_seed(seed: int) -> int:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from numbers import Integral, Real
+from unicodedata import normalize
 
-from sageserve_env.errors import InputError
+from sageserve_env.errors import InputError, shown
+
+LARGEST = 1e15
+"""No quantity of a world, a workload or a policy is larger, whatever its unit."""
+
+LONGEST_NAME = 100
+"""Characters."""
 
 MOST_S = 366 * 86_400.0
 """The longest time that a workload, a run or an interval may span, in seconds: a year."""
@@ -25,7 +31,15 @@ def is_number(value: object) -> bool:
 def require(rule: bool, field: str, value: object, remedy: str) -> None:
     """Raise unless the rule holds: *field = value remedy*."""
     if not rule:
-        raise InputError(f"{field} = {value} {remedy}")
+        raise InputError(f"{field} = {value if isinstance(value, str | float) else shown_plainly(value)} {remedy}")
+
+
+def shown_plainly(value: object) -> str:
+    """A value as ``str`` shows it, where it does: Python refuses to print integers of thousands of digits."""
+    try:
+        return str(value)
+    except ValueError:
+        return shown(value)
 
 
 def require_text(field: str, value: object) -> None:
@@ -34,10 +48,25 @@ def require_text(field: str, value: object) -> None:
     require(is_name, field, repr(value), "is not a name; give text without outer spaces")
 
 
+def require_name(field: str, value: object) -> None:
+    """A name that tables, files and command lines can show and read back.
+
+    A bar separates the regions of a trace's ``region_order``; what does not print cannot be told apart or hides other text.
+    """
+    require_text(field, value)
+    name = str(value)
+    require(len(name) <= LONGEST_NAME, field, shown(name), f"is too long for a name; give at most {LONGEST_NAME} characters")
+    require(name.isprintable() and "|" not in name, field, repr(name), "is not a name; leave out control characters and '|'")
+
+
 def require_distinct(field: str, names: Sequence[str]) -> None:
-    """Names that all differ."""
+    """Names that all differ, in more than case or in how an accent is written."""
+    seen: dict[str, str] = {}
     for name in names:
-        require(list(names).count(name) == 1, field, f"'{name}'", "appears twice; names must differ")
+        other = seen.setdefault(normalize("NFKC", name).casefold(), name)
+        if other is not name or list(names).count(name) > 1:
+            problem = "appears twice" if other == name else f"reads like '{other}'"
+            raise InputError(f"{field} = '{name}' {problem}; names must differ")
 
 
 def require_known(field: str, name: str, kind: str, known: Sequence[str]) -> None:
@@ -54,18 +83,22 @@ def require_count(field: str, value: object, least: int, most: int | None = None
 
 
 def require_not_negative(field: str, value: float, remedy: str) -> None:
-    """A finite number, 0 or more."""
-    require(is_number(value) and 0 <= value < math.inf, field, value, f"is not valid; {remedy}")
+    """A number from 0 to ``LARGEST``."""
+    require(is_number(value) and 0 <= value <= LARGEST, field, value, f"is not valid; {remedy}{_at_most(value)}")
 
 
 def require_positive(field: str, value: float, remedy: str) -> None:
-    """A finite number above 0."""
-    require(is_number(value) and 0 < value < math.inf, field, value, f"is not valid; {remedy}")
+    """A number above 0, up to ``LARGEST``."""
+    require(is_number(value) and 0 < value <= LARGEST, field, value, f"is not valid; {remedy}{_at_most(value)}")
 
 
 def require_within(field: str, value: float, least: float, most: float, unit: str) -> None:
     """A number between two bounds."""
     require(is_number(value) and least <= value <= most, field, value, f"is out of range; give {unit}, {least:g} to {most:g}")
+
+
+def _at_most(value: object) -> str:
+    return f", at most {LARGEST:g}" if is_number(value) and value > LARGEST else ""  # type: ignore[operator]
 
 
 def require_span(field: str, value: float) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.pictures import new_figure
+from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.world.measurements import Floats, Points, decode_points, is_measured, prefill_points
 from sageserve_env.world.profiles import evaluate
 from sageserve_env.world.schema import TimeTable, World
@@ -44,16 +44,15 @@ def plot_profiles(world: World, path: str | Path) -> Path:
             colour = colour_of[vm_type]
             _draw(prefill, profile.prefill, PREFILL_TOKENS, _points(prefill_points, model.name, vm_type), colour)
             _draw(decode, profile.decode, DECODE_REQUESTS, _points(decode_points, model.name, vm_type), colour)
-        prefill.set(title=model.name, xscale="log", yscale="log", xlabel="prompt tokens in the iteration")
+        prefill.set(title=label(model.name), xscale="log", yscale="log", xlabel="prompt tokens in the iteration")
         decode.set(xscale="log", yscale="log", xlabel="decoding requests in the iteration")
     axes[0, 0].set_ylabel("prefill iteration, s")
     axes[1, 0].set_ylabel("decode iteration, s")
     for axis in axes.flat:
         axis.grid(True, lw=0.4, color="0.85")
-    figure.suptitle(f"Iteration times, world '{world.name}'")
+    figure.suptitle(label(f"Iteration times, world '{world.name}'"))
     figure.legend(handles=_legend(colour_of), loc="outside lower center", ncols=max(2, len(world.models)), frameon=False)
-    figure.savefig(path, dpi=150)
-    return path
+    return save_figure(figure, path)
 
 
 def _points(measured: Callable[[str, str], Points], model: str, vm_type: str) -> Points | None:
@@ -74,7 +73,7 @@ def _draw(axis: Any, table: TimeTable, x: Floats, points: Points | None, colour:
 def _legend(colour_of: dict[str, str]) -> list[Any]:
     from matplotlib.lines import Line2D
 
-    vm_types = [Line2D([], [], color=colour, label=name) for name, colour in colour_of.items()]
+    vm_types = [Line2D([], [], color=colour, label=label(name)) for name, colour in colour_of.items()]
     return [
         *vm_types,
         Line2D([], [], color="0.3", ls="", marker="o", mfc="white", label="median of measurements"),

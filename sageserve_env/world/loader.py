@@ -22,13 +22,14 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sageserve_env.errors import InputError
-from sageserve_env.world.checks import quoted
+from sageserve_env.errors import InputError, shown
+from sageserve_env.world.checks import LONGEST_NAME, quoted
 from sageserve_env.world.measurements import MEASURED_MODELS
 from sageserve_env.world.presets import PRESETS, VM_TYPES
 from sageserve_env.world.profiles import has_profile, measured_profile, scale_profile
 from sageserve_env.world.schema import Model, VMType, World
 from sageserve_env.world.validate import validate
+from sageserve_env.world.yaml_file import LARGEST_FILE, read_yaml
 
 
 def load_world(name_or_path: str | Path) -> World:
@@ -53,10 +54,12 @@ def load_world(name_or_path: str | Path) -> World:
     if path.suffix not in (".yaml", ".yml"):
         raise InputError(f"world = '{name_or_path}' is no preset{_nearest(str(name_or_path), PRESETS)}, nor a .yaml file")
     try:
+        if path.stat().st_size > LARGEST_FILE or not path.is_file():
+            raise OSError(f"it is no file, or has more than {LARGEST_FILE:,} bytes")
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"world = '{path}' does not exist; give a preset ({', '.join(PRESETS)}) or a YAML file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that is none
         raise InputError(f"world = '{path}' cannot be read ({error}); give a UTF-8 YAML file") from None
     return parse_world(text, source=str(path))
 
@@ -72,42 +75,14 @@ def parse_world(text: str, source: str = "world") -> World:
         InputError: The text is no YAML, or breaks a rule.
     """
     try:
-        return validate(_world(_read_yaml(text)))
+        return validate(_world(read_yaml(text)))
     except InputError as error:
-        one_line = str(error).replace("\n", " ")  # a value of the file may hold line breaks
-        raise InputError(f"{source}: {one_line}") from None
+        raise InputError(f"{source}: {error}") from None
 
 
 def dump_world(world: World) -> str:
     """The world as YAML, complete: ``parse_world`` of it gives an equal world, without any preset."""
     return yaml.safe_dump(_plain(asdict(world)), sort_keys=False, default_flow_style=None, width=120)
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """PyYAML keeps the last of two equal keys in silence; this one refuses."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = []
-        for key, _ in node.value:
-            if key.value in seen:
-                raise InputError(f"line {key.start_mark.line + 1}: key '{key.value}' appears twice; drop one")
-            seen.append(key.value)
-        return super().construct_mapping(node, deep)
-
-
-def _read_yaml(text: str) -> dict[str, Any]:
-    try:
-        data = yaml.load(text, Loader=_UniqueKeyLoader)  # a SafeLoader underneath
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else "?"
-        raise InputError(f"line {line} is not YAML ({error.problem}); correct it") from None
-    except InputError:
-        raise
-    except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date, which YAML reads by itself
-        raise InputError(f"is not YAML ({' '.join(str(error).split())}); correct it") from None
-    if not isinstance(data, dict):
-        raise InputError("holds no fields; give at least 'extends' with the name of a preset")
-    return data
 
 
 def _world(data: dict[str, Any]) -> World:
@@ -125,7 +100,7 @@ def _world(data: dict[str, Any]) -> World:
 
 def _preset(name: Any) -> World:
     if not isinstance(name, str) or name not in PRESETS:
-        raise InputError(f"extends = '{name}' is no preset{_nearest(str(name), PRESETS)}; known: {quoted(PRESETS)}")
+        raise InputError(f"extends = {shown(name)} is no preset{_nearest(shown(name), PRESETS)}; known: {quoted(PRESETS)}")
     return PRESETS[name]()
 
 
@@ -151,14 +126,15 @@ def _with_measured_profiles(models: Any, vm_types: list[str]) -> Any:
             if "profile_from" in model:
                 model = _expand(model, vm_types, where)
             elif "scale" in model:
-                raise InputError(f"{where}.scale = {model['scale']} has nothing to scale; give profile_from too")
+                raise InputError(f"{where}.scale = {shown(model['scale'])} has nothing to scale; give profile_from too")
         expanded.append(model)
     return expanded
 
 
 def _expand(model: dict[str, Any], vm_types: list[str], where: str) -> dict[str, Any]:
     model = dict(model)
-    source, scale = model.pop("profile_from"), _number(model.pop("scale", 1.0), f"{where}.scale")
+    source = _text(model.pop("profile_from"), f"{where}.profile_from")
+    scale = _number(model.pop("scale", 1.0), f"{where}.scale")
     usable = [vm_type for vm_type in vm_types if has_profile(source, vm_type)]
     if source not in MEASURED_MODELS:
         raise InputError(f"{where}.profile_from = '{source}' was not measured; known: {quoted(MEASURED_MODELS)}")
@@ -175,7 +151,7 @@ def _expand(model: dict[str, Any], vm_types: list[str], where: str) -> dict[str,
 
 def _selected_latency(regions: list[Any], base: World) -> list[list[float]]:
     position = {region.name: index for index, region in enumerate(base.regions)}
-    names = [str(region.get("name") if isinstance(region, dict) else region) for region in regions]
+    names = [_text(region.get("name") if isinstance(region, dict) else region, "regions") for region in regions]
     new = [name for name in names if name not in position]
     if new:
         raise InputError(f"latency_s is missing, and preset '{base.name}' has no region {quoted(new)}; give the whole matrix")
@@ -233,10 +209,10 @@ def _field_values(cls: Any, data: Mapping[str, Any], where: str, base: Any) -> d
 
 def _tuple(arguments: tuple[Any, ...], value: Any, where: str, base: Any) -> tuple[Any, ...]:
     if not isinstance(value, list):
-        raise InputError(f"{where} = {value!r} is not a list; give one")
+        raise InputError(f"{where} = {shown(value)} is not a list; give one")
     if arguments[-1] is not Ellipsis:
         if len(value) != len(arguments):
-            raise InputError(f"{where} = {value} has {len(value)} items; give {len(arguments)}")
+            raise InputError(f"{where} = {shown(value)} has {len(value)} items; give {len(arguments)}")
         return tuple(
             _convert(hint, item, f"{where}[{index}]") for index, (hint, item) in enumerate(zip(arguments, value, strict=True))
         )
@@ -253,13 +229,13 @@ def _tuple(arguments: tuple[Any, ...], value: Any, where: str, base: Any) -> tup
 
 def _mapping(value: Any, where: str) -> dict[Any, Any]:
     if not isinstance(value, dict):
-        raise InputError(f"{where} = {value!r} is not a mapping; give 'key: value' pairs")
+        raise InputError(f"{where} = {shown(value)} is not a mapping; give 'key: value' pairs")
     return value
 
 
 def _text(value: Any, where: str) -> str:
     if not isinstance(value, str):
-        raise InputError(f"{where} = {value!r} is not text; put it in quotes")
+        raise InputError(f"{where} = {shown(value)} is not text; put it in quotes")
     return value
 
 
@@ -270,7 +246,7 @@ def _number(value: Any, where: str) -> float:
             return float(value)
         except (ValueError, OverflowError):
             pass
-    raise InputError(f"{where} = {value!r} is not a number; give one")
+    raise InputError(f"{where} = {shown(value)} is not a number; give one")
 
 
 def _integer(value: Any, where: str) -> int:
@@ -278,13 +254,13 @@ def _integer(value: Any, where: str) -> int:
         return value
     number = _number(value, where)
     if not number.is_integer():
-        raise InputError(f"{where} = {value!r} is not a whole number; give one")
+        raise InputError(f"{where} = {shown(value)} is not a whole number; give one")
     return int(number)
 
 
 def _boolean(value: Any, where: str) -> bool:
     if not isinstance(value, bool):
-        raise InputError(f"{where} = {value!r} is not true or false; give one of them")
+        raise InputError(f"{where} = {shown(value)} is not true or false; give one of them")
     return value
 
 
@@ -296,7 +272,7 @@ def _check_keys(data: Mapping[Any, Any], allowed: list[str], where: str) -> None
 
 
 def _nearest(word: str, known: Any) -> str:
-    match = get_close_matches(word, list(known), n=1)
+    match = get_close_matches(word[:LONGEST_NAME], list(known), n=1)
     return f" (did you mean '{match[0]}'?)" if match else ""
 
 

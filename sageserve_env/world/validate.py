@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from itertools import combinations, pairwise
+from itertools import combinations, pairwise, product
 
 import numpy as np
 
 from sageserve_env.world.checks import (
+    LARGEST,
     is_number,
     quoted,
     require,
     require_count,
     require_distinct,
     require_known,
+    require_name,
     require_not_negative,
     require_positive,
     require_share,
-    require_text,
+    require_within,
 )
+from sageserve_env.world.kinds import check_kinds
 from sageserve_env.world.profiles import evaluate
 from sageserve_env.world.schema import TIERS, Model, Pool, Region, TimeTable, World
 
@@ -28,7 +31,20 @@ MAX_MODELS = 255
 """A request's model is one byte."""
 MAX_VM_TYPES = 8
 """Keeps the check of starting fleets against VM capacity exact and cheap: it looks at every subset of the types."""
+MAX_POOLS = 15
 MAX_BATCH = 512
+MAX_VMS = 100_000
+"""VMs of a world: the simulator keeps a record of each, and looks through an endpoint's when one is to go."""
+MAX_KV_TOKENS = 2**31 - 1
+"""KV tokens of an instance are a 32-bit number."""
+LONGEST_S = 1e9
+"""Seconds of any rule: thirty years."""
+LONGEST_ITERATION_S = 1e6
+SHORTEST_S = 1e-6
+"""Iterations and ticks must move a clock that counts days in float64."""
+SHORTEST_TICK_S = 0.01
+LARGEST_TOKENS = 1e9
+MAX_RELEASED = 10**9
 KV_ADMISSION = ("two_step", "reserve")
 
 
@@ -44,7 +60,7 @@ def validate(world: World) -> World:
     Raises:
         InputError: The first broken rule, or it is no world.
     """
-    require(isinstance(world, World), "world", f"{world!r:.40}", "is no World; give load_world(name or path)")
+    check_kinds(world, World, "")
     _check_names(world)
     _check_latency(world)
     _check_vm_types(world)
@@ -63,15 +79,18 @@ def validate(world: World) -> World:
 
 
 def _check_names(world: World) -> None:
-    require_text("name", world.name)
-    limits = {"regions": MAX_REGIONS, "vm_types": MAX_VM_TYPES, "models": MAX_MODELS, "pools": None}
+    require_name("name", world.name)
+    limits = {"regions": MAX_REGIONS, "vm_types": MAX_VM_TYPES, "models": MAX_MODELS, "pools": MAX_POOLS}
     for section, most in limits.items():
         names = _names(getattr(world, section))
         require(len(names) > 0, section, "()", "is empty; give at least one")
-        require(most is None or len(names) <= most, section, f"{len(names)} items", f"is too many; give at most {most}")
+        require(len(names) <= most, section, f"{len(names)} items", f"is too many; give at most {most}")
         for index, name in enumerate(names):
-            require_text(f"{section}[{index}].name", name)
+            require_name(f"{section}[{index}].name", name)
         require_distinct(f"{section} names", names)
+    kinds = [_names(getattr(world, section)) for section in ("regions", "models", "pools")]
+    if any("/" in name for names in kinds for name in names):  # tables name an endpoint region/model/pool
+        require_distinct("endpoints", ["/".join(names) for names in product(*kinds)])
 
 
 def _check_latency(world: World) -> None:
@@ -83,14 +102,14 @@ def _check_latency(world: World) -> None:
     require(square, "latency_s", f"a {shape} matrix", remedy)
     for origin, row in zip(regions, rows, strict=True):
         for destination, latency in zip(regions, row, strict=True):
-            require_not_negative(f"latency_s from '{origin}' to '{destination}'", latency, "give seconds, 0 or more")
+            require_within(f"latency_s from '{origin}' to '{destination}'", latency, 0, LONGEST_S, "seconds")
 
 
 def _check_vm_types(world: World) -> None:
     for vm_type in world.vm_types:
         where = f"vm_types['{vm_type.name}']"
-        require_count(f"{where}.gpus", vm_type.gpus, 1)
-        require_count(f"{where}.gpu_memory_bytes", vm_type.gpu_memory_bytes, 1)
+        require_count(f"{where}.gpus", vm_type.gpus, 1, MAX_VMS)
+        require_count(f"{where}.gpu_memory_bytes", vm_type.gpu_memory_bytes, 1, int(LARGEST))
         require_not_negative(f"{where}.price_usd_per_h", vm_type.price_usd_per_h, "give US dollars per VM-hour, 0 or more")
 
 
@@ -99,9 +118,11 @@ def _check_regions(world: World) -> None:
         where = f"regions['{region.name}']"
         for vm_type, count in region.vm_capacity.items():
             require_known(f"{where}.vm_capacity", vm_type, "VM type", _names(world.vm_types))
-            require_count(f"{where}.vm_capacity['{vm_type}']", count, 0)
+            require_count(f"{where}.vm_capacity['{vm_type}']", count, 0, MAX_VMS)
         for model in region.stored_models or ():
             require_known(f"{where}.stored_models", model, "model", _names(world.models))
+    vms = sum(sum(region.vm_capacity.values()) for region in world.regions)
+    require(vms <= MAX_VMS, "vm_capacity of all regions", vms, f"is too much; give at most {MAX_VMS} VMs")
 
 
 def _check_models(world: World) -> None:
@@ -122,6 +143,9 @@ def _check_fits(where: str, model: Model, vm_type: str, memory_bytes: int) -> No
     fits = model.weights_bytes + model.kv_bytes_per_token <= memory_bytes
     remedy = f"leaves no room for a token in the {memory_bytes} bytes of VM type '{vm_type}'; drop that profile"
     require(fits, f"{where}.weights_bytes", model.weights_bytes, remedy)
+    tokens = (memory_bytes - model.weights_bytes) / model.kv_bytes_per_token
+    remedy = f"makes room for {tokens:.3g} tokens on VM type '{vm_type}'; give more bytes, for at most {MAX_KV_TOKENS} tokens"
+    require(tokens <= MAX_KV_TOKENS, f"{where}.kv_bytes_per_token", model.kv_bytes_per_token, remedy)
 
 
 def _check_table(where: str, table: TimeTable) -> None:
@@ -129,11 +153,11 @@ def _check_table(where: str, table: TimeTable) -> None:
     sizes = f"{len(tokens)} tokens and {len(seconds)} seconds"
     require(len(tokens) == len(seconds) >= 2, where, sizes, "do not pair up; give as many of each, at least 2")
     for token in tokens:
-        require_not_negative(f"{where}.tokens", token, "give tokens, 0 or more")
+        require_within(f"{where}.tokens", token, 0, LARGEST_TOKENS, "tokens")
     for left, right in pairwise(tokens):
         require(left < right, f"{where}.tokens", f"{left}, {right}", "does not increase; sort and drop repeats")
     for second in seconds:
-        require_positive(f"{where}.seconds", second, "give seconds, more than 0")
+        require_within(f"{where}.seconds", second, SHORTEST_S, LONGEST_ITERATION_S, "seconds")
     # Outside the points the end segments go on: down to one token on the left, without end on the right.
     last_two = f"..., {seconds[-2]}, {seconds[-1]}"
     require(seconds[-1] >= seconds[-2], f"{where}.seconds", last_two, "falls at the end; add a larger last point")
@@ -145,8 +169,8 @@ def _check_tiers(world: World) -> None:
     names = tuple(_names(world.tiers))
     require(names == TIERS, "tiers", names, f"must be {TIERS}, in this order")
     for tier in world.tiers:
-        require_positive(f"tiers['{tier.name}'].slo_s", tier.slo_s, "give seconds, more than 0")
-        require_not_negative(f"tiers['{tier.name}'].fcfs_offset_s", tier.fcfs_offset_s, "give seconds, 0 or more")
+        require_within(f"tiers['{tier.name}'].slo_s", tier.slo_s, SHORTEST_S, LONGEST_S, "seconds")
+        require_within(f"tiers['{tier.name}'].fcfs_offset_s", tier.fcfs_offset_s, 0, LONGEST_S, "seconds")
 
 
 def _check_pools(world: World) -> None:
@@ -158,7 +182,7 @@ def _check_pools(world: World) -> None:
             require_known(f"{where}.tiers", tier, "tier", TIERS)
         for model, count in pool.instances.items():
             require_known(f"{where}.instances", model, "model", _names(world.models))
-            require_count(f"{where}.instances['{model}']", count, 0)
+            require_count(f"{where}.instances['{model}']", count, 0, MAX_VMS)
         if pool.spill_to is not None:
             require_known(f"{where}.spill_to", pool.spill_to, "pool", pools)
         require_share(f"{where}.spill_utilization", pool.spill_utilization)
@@ -206,21 +230,21 @@ def _check_starting_fleet(world: World, region: Region) -> None:
 
 def _check_lead_times(world: World) -> None:
     for name in ("reclaim_s", "redeploy_s", "remote_fetch_s"):
-        require_not_negative(f"lead_times.{name}", getattr(world.lead_times, name), "give seconds, 0 or more")
+        require_within(f"lead_times.{name}", getattr(world.lead_times, name), 0, LONGEST_S, "seconds")
 
 
 def _check_serving(world: World) -> None:
     serving = world.serving
     require_count("serving.max_batch", serving.max_batch, 1, MAX_BATCH)
-    require_not_negative("serving.iteration_overhead_s", serving.iteration_overhead_s, "give seconds, 0 or more")
-    require_positive("serving.mixed_factor", serving.mixed_factor, "give a factor, more than 0")
+    require_within("serving.iteration_overhead_s", serving.iteration_overhead_s, 0, LONGEST_ITERATION_S, "seconds")
+    require_within("serving.mixed_factor", serving.mixed_factor, 0.001, 1000, "a factor")
     require_known("serving.kv_admission", serving.kv_admission, "rule of KV admission", KV_ADMISSION)
 
 
 def _check_routing(world: World) -> None:
     require_share("routing.utilization_threshold", world.routing.utilization_threshold)
-    require_not_negative("routing.delay_s", world.routing.delay_s, "give seconds, 0 or more")
-    require_count("routing.group_size", world.routing.group_size, 0)
+    require_within("routing.delay_s", world.routing.delay_s, 0, LONGEST_S, "seconds")
+    require_count("routing.group_size", world.routing.group_size, 0, MAX_VMS)
 
 
 def _check_niw(world: World) -> None:
@@ -232,7 +256,7 @@ def _check_niw(world: World) -> None:
         require_share("niw.release_utilization", level)
     require(levels[0] >= levels[1], "niw.release_utilization", levels, "rises; give two levels, high then low")
     for count in niw.release_count:
-        require_count("niw.release_count", count, 0)
+        require_count("niw.release_count", count, 0, MAX_RELEASED)
     age = niw.promote_after_s
     valid = is_number(age) and age >= 0
     require(valid, "niw.promote_after_s", age, "is not a time; give seconds, 0 or more (infinity: never)")
@@ -240,16 +264,16 @@ def _check_niw(world: World) -> None:
 
 def _check_scaling(world: World) -> None:
     scaling, dpa = world.scaling, world.dpa
-    require_positive("scaling.tick_s", scaling.tick_s, "give seconds, more than 0")
+    require_within("scaling.tick_s", scaling.tick_s, SHORTEST_TICK_S, LONGEST_S, "seconds")
     require_share("scaling.scale_out_utilization", scaling.scale_out_utilization)
     require_share("scaling.scale_in_utilization", scaling.scale_in_utilization)
     ordered = scaling.scale_in_utilization <= scaling.scale_out_utilization
     remedy = f"is above scale_out_utilization = {scaling.scale_out_utilization}; an endpoint would go out and in at once"
     require(ordered, "scaling.scale_in_utilization", scaling.scale_in_utilization, remedy)
-    require_not_negative("scaling.cool_down_s", scaling.cool_down_s, "give seconds, 0 or more")
-    require_count("scaling.min_instances", scaling.min_instances, 0)
-    require_not_negative("dpa.urgent_s", dpa.urgent_s, "give seconds, 0 or more")
-    require_not_negative("dpa.severe_s", dpa.severe_s, "give seconds, 0 or more")
+    require_within("scaling.cool_down_s", scaling.cool_down_s, 0, LONGEST_S, "seconds")
+    require_count("scaling.min_instances", scaling.min_instances, 0, MAX_VMS)
+    require_within("dpa.urgent_s", dpa.urgent_s, 0, LONGEST_S, "seconds")
+    require_within("dpa.severe_s", dpa.severe_s, 0, LONGEST_S, "seconds")
 
 
 def _first_pool(world: World, tier: str) -> Pool | None:

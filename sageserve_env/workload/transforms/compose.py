@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.identity import digest
-from sageserve_env.workload.checks import check_seed, check_workload
+from sageserve_env.workload.checks import as_shares, check_seed, check_workload
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Stream, Workload
 from sageserve_env.workload.rng import COPIES, generator_words
@@ -75,11 +75,11 @@ class Composable(ABC):
 
     def tier_mix(self, shares: dict[str, float]) -> Composable:
         """Other shares of tiers, the expected number of requests unchanged; tiers not named get none."""
-        return self.apply(Mix("tier", dict(shares)))
+        return self.apply(Mix("tier", as_shares("tier_mix", shares)))
 
     def model_mix(self, shares: dict[str, float]) -> Composable:
         """Other shares of models, the expected number of requests unchanged; models not named get none."""
-        return self.apply(Mix("model", dict(shares)))
+        return self.apply(Mix("model", as_shares("model_mix", shares)))
 
     def noise(self, level: float, correlation_s: float = 3600.0, seed: int | None = None) -> Composable:
         """Rates times a log-normal level of mean 1 for each model.

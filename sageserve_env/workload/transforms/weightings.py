@@ -9,15 +9,16 @@ from functools import lru_cache
 from hashlib import blake2b
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from sageserve_env.compile import entry_point
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number, check_seed, check_shares
 from sageserve_env.workload.intensity import Intensity
 from sageserve_env.workload.request import Chunk
 from sageserve_env.workload.rng import NOISE, generator_words
 from sageserve_env.workload.transforms.operations import Counts, Operation, Plan
+from sageserve_env.world.checks import LARGEST, require_within
 from sageserve_env.world.schema import TIERS
 
 STEPS_PER_CORRELATION = 8
@@ -28,6 +29,13 @@ MOST_FACTOR = 1e6
 
 BEFORE = 0x70617374
 """Sets seeds of the time before a workload apart from its own."""
+
+MOST_COPIES = 1e4
+MOST_NOISE = 10.0
+"""Levels of e^10 and e^-10 beside each other."""
+
+SHORTEST_S = 0.01
+"""Of bursts and noise: a level changes as often as once in this time."""
 
 
 class Weighting(Operation):
@@ -95,9 +103,9 @@ class Burst(Weighting):
 
     def __post_init__(self) -> None:
         """Check numbers."""
-        check_number("burst: copies", self.copies)
-        check_number("burst: window_s", self.window_s, open_minimum=True, unit="s")
-        check_number("burst: every_s", self.every_s, open_minimum=True, unit="s")
+        require_within("burst: copies", self.copies, 0, MOST_COPIES, "copies")
+        require_within("burst: window_s", self.window_s, SHORTEST_S, LARGEST, "seconds")
+        require_within("burst: every_s", self.every_s, SHORTEST_S, LARGEST, "seconds")
         if self.window_s > self.every_s:
             raise InputError(f"burst: window_s = {self.window_s:g} is longer than every_s = {self.every_s:g}; shorten the window")
 
@@ -131,8 +139,8 @@ class Noise(Weighting):
 
     def __post_init__(self) -> None:
         """Check numbers."""
-        check_number("noise: level", self.sigma)
-        check_number("noise: correlation_s", self.correlation_s, open_minimum=True, unit="s")
+        require_within("noise: level", self.sigma, 0, MOST_NOISE, "a standard deviation")
+        require_within("noise: correlation_s", self.correlation_s, SHORTEST_S, LARGEST, "seconds")
         if self.seed is not None:
             check_seed(self.seed)
 
@@ -176,7 +184,7 @@ def _noise_levels(seed: int, model: str, sigma: float, steps: int) -> NDArray[np
     return np.exp(sigma * normal - 0.5 * sigma**2)
 
 
-@njit(cache=True, nogil=True)
+@entry_point
 def _autoregress(normal: NDArray[np.float64], keep: float) -> None:
     """Turn independent standard normals into a first-order autoregression of variance 1, in place."""
     fresh = np.sqrt(1 - keep * keep)
