@@ -23,6 +23,7 @@ from sageserve_env.adapters.sb3 import SB3VecEnv
 from sageserve_env.env.actions import MAX_DELTA
 from sageserve_env.errors import InputError
 from sageserve_env.world.checks import require_count
+from sageserve_env.writing import whole_file, write_text
 
 __all__ = ["LOG", "MODEL", "RESULTS", "Settings", "acting", "evaluate", "read_model", "scores", "train"]
 
@@ -175,9 +176,8 @@ def resumed(path: Path, envs: SB3VecEnv, seed: int, steps: int) -> MaskablePPO:
 
 def save(model: BaseAlgorithm, path: Path) -> None:
     """Replace a checkpoint by a complete one."""
-    scratch = path.with_name(f".{path.name}")
-    model.save(scratch)
-    scratch.replace(path)
+    with whole_file(path) as part:
+        model.save(part)
 
 
 class Recorder(BaseCallback):
@@ -208,7 +208,8 @@ class Recorder(BaseCallback):
             "train_s": round(time.perf_counter() - self._began_s, 1),
             "mean_return": float(np.mean(returns)) if returns else None,
         }
-        with (self._out / LOG).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        log = self._out / LOG
+        before = log.read_text(encoding="utf-8") if log.exists() else ""
+        write_text(log, f"{before}{json.dumps(row)}\n")
         if self._report is not None:
             self._report(self.num_timesteps)

@@ -37,6 +37,7 @@ from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
 from sageserve_env.workload.sources.o365_data import MODELS, prompt_table, size_tables, week
 from sageserve_env.world import PRESETS, Model, Pool, Region, VMType, World, load_world
 from sageserve_env.world.checks import require, require_count, require_positive
+from sageserve_env.writing import write_text
 
 FILE = Path(__file__).parent / "data" / "capacity.json"
 COMMAND = "python -m baselines.capacity --write"
@@ -300,8 +301,7 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"{row['worlds'][0]:16}{row['model']:14}{row['vm_type']:16}{row['search']['tier']:6}{row['theta']:10,.0f} tokens/s")
     if given.write:
         versions = {package: version(package) for package in ("sageserve-env", "numpy", "numba")}
-        FILE.parent.mkdir(exist_ok=True)
-        FILE.write_text(json.dumps({"command": COMMAND, "versions": versions, "capacities": rows}, indent=1) + "\n")
+        write_text(FILE, json.dumps({"command": COMMAND, "versions": versions, "capacities": rows}, indent=1) + "\n")
     return 0
 
 

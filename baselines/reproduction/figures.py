@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from baselines.reproduction.experiments import LOADS, MATCHED_LOAD, OUT_FACTORS, PAPER_DAY1_WASTE_H, PAPER_SWEEP, threshold
 from baselines.reproduction.lab import FIRST_DAY, HOUR_S, MODEL, PEAK_DAY, SHARES, STRATEGIES, Lab, Run
 from sageserve_env.evaluation.figures import COLOURS, endpoints, mark_time, steps, total
-from sageserve_env.pictures import new_figure
+from sageserve_env.pictures import new_figure, save_figure
 from sageserve_env.sim.measure import ratio
 
 STRATEGY_COLOURS = {"siloed": "#999999", "reactive": "#000000", "lt-i": "#E69F00", "lt-u": "#0072B2", "lt-ua": "#009E73"}
@@ -42,7 +42,7 @@ def draw_figures(lab: Lab, experiments: Sequence[str], folder: Path) -> list[Fig
         if needed in experiments:
             picture = new_figure(folder / file, size)
             draw(picture, lab)
-            picture.savefig(folder / file, dpi=DPI)
+            save_figure(picture, folder / file, DPI)
             made.append(Figure(file, caption))
     return made
 

@@ -22,7 +22,7 @@ from sageserve_env.scenarios import Scenario
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
 from sageserve_env.workload import Composable, load_workload
 from sageserve_env.world import load_world
-from sageserve_env.world.checks import require_count, require_positive
+from sageserve_env.world.checks import require_count, require_within
 
 HOUR_S, DAY_H, MONTH_H = 3600.0, 24.0, 720.0
 MODEL = "llama-2-70b"
@@ -73,10 +73,10 @@ class Setting:
 
     def __post_init__(self) -> None:
         """Check numbers."""
-        require_positive("--scale", self.scale, "give a factor above 0")
+        require_within("--scale", self.scale, 1e-4, 1e4, "a factor")
         if not 1 <= self.hours <= DAY_H:
             raise InputError(f"--hours = {self.hours:g} is out of range; give 1 to 24")
-        require_count("--seed", self.seed, least=0)
+        require_count("--seed", self.seed, 0, 2**63 - 1)
         if self.forecaster is not None:
             load_forecaster(self.forecaster)
 

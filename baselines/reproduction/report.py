@@ -12,7 +12,9 @@ from baselines.reproduction.figures import Figure
 from baselines.reproduction.lab import Setting
 from baselines.reproduction.rows import FACTOR, UNPUBLISHED, VERDICTS, Row
 from sageserve_env.evaluation.result import versions
+from sageserve_env.writing import write_text
 
+RESULTS = "results.json"
 TITLE = "Reproduction of the SageServe paper"
 COLUMNS = ("claim", "unit", "paper", "ours", "ratio", "verdict", "cause")
 NUMERIC = ("paper", "ours", "ratio")
@@ -25,9 +27,9 @@ tr.differs td.verdict{color:#a33b00}img{max-width:100%}figure{margin:2em 0}code{
 def write_report(rows: Sequence[Row], figures: Sequence[Figure], setting: Setting, folder: Path) -> None:
     """Write ``results.json``, ``report.md`` and ``report.html`` into a folder."""
     results = json.dumps([plain(row) for row in rows], indent=1, allow_nan=False)
-    (folder / "results.json").write_text(results + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(markdown(rows, figures, setting), encoding="utf-8")
-    (folder / "report.html").write_text(html(rows, figures, setting), encoding="utf-8")
+    write_text(folder / RESULTS, results + "\n")
+    write_text(folder / "report.md", markdown(rows, figures, setting))
+    write_text(folder / "report.html", html(rows, figures, setting))
 
 
 def plain(row: Row) -> dict[str, object]:

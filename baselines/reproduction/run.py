@@ -11,9 +11,10 @@ from baselines.reproduction.causes import cause_of
 from baselines.reproduction.experiments import EXPERIMENTS, EXTRA
 from baselines.reproduction.figures import draw_figures
 from baselines.reproduction.lab import Lab, Setting
-from baselines.reproduction.report import write_report
+from baselines.reproduction.report import RESULTS, write_report
 from baselines.reproduction.rows import Row
 from sageserve_env.errors import InputError
+from sageserve_env.writing import require_writable, whole_folder
 
 
 def reproduce(
@@ -49,14 +50,10 @@ def reproduce(
     """
     chosen = chosen_experiments(experiments, week)
     lab = Lab(Setting(scale, hours, quick, forecaster, seed), note)
-    folder = Path(out)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out = '{out}' cannot be made ({error.strerror}); choose another folder") from None
+    require_writable(out)
     rows = [completed(row, lab.setting) for name in chosen for row in {**EXPERIMENTS, **EXTRA}[name](lab)]
-    figures = draw_figures(lab, chosen, folder)
-    write_report(rows, figures, lab.setting, folder)
+    with whole_folder(out, RESULTS) as fresh:
+        write_report(rows, draw_figures(lab, chosen, fresh), lab.setting, fresh)
     return [row.plain() for row in rows]
 
 

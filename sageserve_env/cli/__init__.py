@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+from io import TextIOWrapper
+
 import typer
 
 from sageserve_env.cli.compare import compare
 from sageserve_env.cli.doctor import doctor, version
 from sageserve_env.cli.errors import CleanGroup
+from sageserve_env.cli.interrupt import end_at_once_when_interrupted
 from sageserve_env.cli.reproduce import reproduce
 from sageserve_env.cli.simulate import simulate
 from sageserve_env.cli.train import train
@@ -40,5 +45,12 @@ app.command()(version)
 
 
 def main() -> None:
-    """Entry point of the ``sageserve`` script."""
-    app()
+    """The ``sageserve`` command, once ``sageserve_command`` has loaded it."""
+    end_at_once_when_interrupted()
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what the terminal's encoding lacks, or a file name that is no text
+    try:
+        app()
+    finally:  # all is done: Ctrl-C while Python shuts down changes nothing
+        signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from sageserve_env.evaluation.result import Result
     from sageserve_env.scenarios import Scenario
 
+TABLE, FIGURE = "compare.csv", "compare.png"
+
 
 def compare(
     workload: Annotated[str, typer.Argument(metavar="[WORKLOAD]", help="A name or a trace file.")] = "o365-day",
@@ -65,15 +67,14 @@ def compare(
 
       sageserve compare o365-day --hours 6 --policies static:instances=4,siloed,chiron
     """
-    from sageserve_env.cli.console import messages, output, simulation_progress
-    from sageserve_env.cli.options import chosen_workload, show_trace
+    from sageserve_env.cli.console import note, output, simulation_progress
+    from sageserve_env.cli.options import check_run, chosen_workload, show_trace
     from sageserve_env.evaluation.compare import compare as run_all
     from sageserve_env.evaluation.compare import comparison_table
     from sageserve_env.scenarios import Scenario
     from sageserve_env.world import load_world
-    from sageserve_env.world.checks import require_count
 
-    require_count("--seed", seed, least=0)
+    check_run(seed, control_interval)
     chosen = read_policies(policies)
     reading = trace_reading(time_unit, columns, invalid_rows, sort)
     traffic = chosen_workload(workload, reading=reading, start_h=start, hours=hours, days=days, scale=scale)
@@ -81,13 +82,13 @@ def compare(
     traffic.stream(scenario.world, seed)  # what does not fit the world shows before anything is compiled
     check_policies(scenario, chosen)
     if out is not None:
-        make_folder(out, force)
+        check_folder(out, force)
     if reading and not quiet:
         show_trace(traffic)
     results: dict[str, Result] = {}
     for name, policy in chosen.items():
         if not quiet:
-            messages().print(name)
+            note(name)
         with simulation_progress(scenario.horizon_s, quiet) as progress:
             results |= run_all(scenario, {name: policy}, seed=seed, progress={name: progress}.get)
     if not quiet:
@@ -140,38 +141,39 @@ def check_policies(scenario: Scenario, policies: Mapping[str, Policy]) -> None:
             raise InputError(f"{name}: {error}") from None
 
 
-def make_folder(folder: Path, force: bool) -> None:
-    """Make the folder, before anything runs; refuse one that holds something, unless forced.
+def check_folder(folder: Path, force: bool) -> None:
+    """Refuse, before anything runs, a folder that holds something, unless forced, or cannot be written.
 
     Raises:
-        InputError: It is a file, not empty, or cannot be made.
+        InputError: It is a file, not empty, or cannot be written.
         MissingExtra: pyarrow is not installed.
     """
     from sageserve_env.errors import InputError
     from sageserve_env.extras import need_arrow
+    from sageserve_env.writing import SCRATCH, require_writable
 
     need_arrow(f"--out = '{folder}'")
-    if folder.exists() and (not folder.is_dir() or (any(folder.iterdir()) and not force)):
+    is_taken = folder.is_dir() and any(not item.name.startswith(SCRATCH) for item in folder.iterdir())
+    if folder.exists() and (not folder.is_dir() or (is_taken and not force)):
         raise InputError(f"--out = '{folder}' is not an empty folder; choose another, or add --force")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"--out = '{folder}' cannot be made ({error.strerror}); choose another") from None
+    require_writable(folder)
 
 
 def write(results: Mapping[str, Result], folder: Path, quiet: bool) -> None:
-    """Write the table, the figure where matplotlib is there, and each run in a folder of its name."""
+    """Write the table, the figure where matplotlib is there, and each run in a folder of its name; all or nothing."""
     from importlib.util import find_spec
 
-    from sageserve_env.cli.console import messages, output
+    from sageserve_env.cli.console import note, wrote
     from sageserve_env.evaluation.compare import plot_comparison, write_table
+    from sageserve_env.writing import whole_folder
 
-    write_table(results, folder / "compare.csv")
-    if find_spec("matplotlib") is None:
-        messages().print("no figure: matplotlib is not installed; pip install 'sageserve-env[plots]' draws compare.png")
-    else:
-        plot_comparison(results, folder / "compare.png")
-    for name, result in results.items():
-        result.save(folder / re.sub(r"[^\w.=-]", "_", name))
+    with whole_folder(folder, TABLE, stale=(FIGURE,)) as fresh:
+        write_table(results, fresh / TABLE)
+        if find_spec("matplotlib") is None:
+            note(f"no figure: matplotlib is not installed; pip install 'sageserve-env[plots]' draws {FIGURE}")
+        else:
+            plot_comparison(results, fresh / FIGURE)
+        for name, result in results.items():
+            result.save(fresh / re.sub(r"[^\w.=-]", "_", name))
     if not quiet:
-        output().print(f"written: {folder}", soft_wrap=True)
+        wrote(folder)

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.console import Console
-    from rich.table import Table
 
 PLAIN_WIDTH = 100
 """Columns where the output is no terminal."""
@@ -28,25 +29,24 @@ def messages() -> Console:
 def _console(stderr: bool) -> Console:
     from rich.console import Console
 
-    console = Console(stderr=stderr, highlight=False)
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)  # names and paths are text
     if not console.is_terminal:
         console.width = PLAIN_WIDTH
     return console
 
 
-def table(title: str, names: list[str], numbers: list[str]) -> Table:
-    """An empty table: columns of text on the left, of numbers on the right."""
-    from rich.box import SIMPLE_HEAD
-    from rich.table import Table
+def wrote(path: Path, more: str = "") -> None:
+    """Say on standard output what was written."""
+    from sageserve_env.errors import printable
 
-    made = Table(
-        title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 2, 0, 0)
-    )
-    for name in names:
-        made.add_column(name, overflow="fold")
-    for name in numbers:
-        made.add_column(name, justify="right", no_wrap=True)
-    return made
+    output().print(printable(f"written: {path}{more}"), soft_wrap=True)
+
+
+def note(text: str, style: str | None = None) -> None:
+    """Say something on standard error."""
+    from sageserve_env.errors import printable
+
+    messages().print(printable(text), style=style, soft_wrap=True)
 
 
 @contextmanager

@@ -34,18 +34,20 @@ def doctor() -> None:
 
     The first run compiles the simulator: half a minute more. Status 1 if a check fails.
     """
-    from sageserve_env.cli.console import output, status, table
+    from rich.text import Text
+
+    from sageserve_env.cli.console import output, status
     from sageserve_env.evaluation.self_check import checks
+    from sageserve_env.tables import TextTable
 
     console = output()
     console.print(version_table(), cache_table(), sep="\n")
-    made, failed = table("Self-check", ["check", "", "found"], ["s"]), False
+    made, failed = TextTable("Self-check", ["check", "", "found"], ["s"]), False
     with status("Checking…"):
         for outcome in checks():
             failed |= not outcome.passed
-            made.add_row(
-                outcome.name, "[green]ok[/green]" if outcome.passed else "[red]FAILED[/red]", outcome.found, f"{outcome.wall_s:.1f}"
-            )
+            verdict = Text("ok", "green") if outcome.passed else Text("FAILED", "red")
+            made.add_row(outcome.name, verdict, outcome.found, f"{outcome.wall_s:.1f}")
     console.print(made)
     if failed:
         raise typer.Exit(1)
@@ -55,17 +57,19 @@ def version_table() -> Table:
     """Versions of Python, this package and what it stands on; extras that are absent say how to get them."""
     import platform
 
-    import sageserve_env
-    from sageserve_env.cli.console import table
+    from rich.text import Text
 
-    made = table("Versions", ["package", "version"], [])
+    import sageserve_env
+    from sageserve_env.tables import TextTable
+
+    made = TextTable("Versions", ["package", "version"], [])
     made.add_row("sageserve-env", sageserve_env.__version__)
     made.add_row("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
     for package in PACKAGES:
-        made.add_row(package, installed(package) or "[red]missing[/red]")
+        made.add_row(package, installed(package) or Text("missing", "red"))
     for extra, packages in EXTRAS.items():
         for package in packages:
-            made.add_row(package, installed(package) or f"not installed; pip install 'sageserve-env\\[{extra}]'")
+            made.add_row(package, installed(package) or f"not installed; pip install 'sageserve-env[{extra}]'")
     return made
 
 
@@ -82,12 +86,15 @@ def installed(package: str) -> str | None:
 
 def cache_table() -> Table:
     """Where compiled kernels lie, and whether they are there."""
-    from sageserve_env.cli.console import table
     from sageserve_env.compile import cache_folder
+    from sageserve_env.tables import TextTable
 
-    made = table("Compiled kernels", ["part", "state", "folder"], ["MB"])
+    made = TextTable("Compiled kernels", ["part", "state", "folder"], ["MB"])
     for room in ROOMS:
         folder = cache_folder(room)
+        if folder is None:
+            made.add_row(room, "compiled in every process", "none: there is no home folder", "0.0")
+            continue
         size = sum(file.stat().st_size for file in folder.rglob("*.nb*"))
         made.add_row(room, "cached" if any(folder.rglob("*.nbc")) else "compiled on first use", str(folder), f"{size / MEGA:.1f}")
     return made

@@ -70,9 +70,10 @@ def trace_facts(workload: Composable) -> dict[str, str]:
 def show_trace(workload: Composable) -> None:
     """Say on one line how the trace file beneath a workload was read."""
     from sageserve_env.cli.console import output
+    from sageserve_env.errors import printable
 
     facts = "; ".join(f"{name}: {fact}" for name, fact in trace_facts(workload).items())
-    output().print(f"trace read with {facts}", soft_wrap=True, markup=False, highlight=False)
+    output().print(printable(f"trace read with {facts}"), soft_wrap=True)
 
 
 def chosen_workload(
@@ -94,6 +95,7 @@ def chosen_workload(
 
     if hours is not None and days is not None:
         raise InputError(f"--hours {hours:g} and --days {days:g} both set the length; give one of them")
+    check_cut(scale, start_h, hours, days)
     workload = load_workload(name_or_path, **(reading or {}))
     length_s = hours * HOUR_S if hours is not None else days * DAY_S if days is not None else None
     if start_h is not None or length_s is not None:
@@ -102,3 +104,53 @@ def chosen_workload(
             raise InputError(f"--start = {start_h:g} is past the {workload.duration_s / HOUR_S:g} h of the workload; give less")
         workload = workload.slice(start_s, workload.duration_s - start_s if length_s is None else length_s)
     return workload if scale is None else workload.scale(scale)
+
+
+LONGEST_H = 1e6
+"""Hours of a workload: a century and more."""
+LARGEST_SCALE = 1e4
+SHORTEST_INTERVAL_S = 0.1
+LARGEST_SEED = 2**63 - 1
+
+
+def check_cut(scale: float | None, start_h: float | None, hours: float | None, days: float | None) -> None:
+    """Refuse what is no part of any workload.
+
+    Raises:
+        InputError: An option is not finite, negative, or absurdly large or small.
+    """
+    from sageserve_env.world.checks import require_within
+
+    if start_h is not None:
+        require_within("--start", start_h, 0, LONGEST_H, "hours")
+    if hours is not None:
+        require_within("--hours", hours, SHORTEST_INTERVAL_S / HOUR_S, LONGEST_H, "hours")
+    if days is not None:
+        require_within("--days", days, SHORTEST_INTERVAL_S / DAY_S, LONGEST_H / 24, "days")
+    if scale is not None:
+        require_within("--scale", scale, 1 / LARGEST_SCALE, LARGEST_SCALE, "a factor")
+
+
+def check_run(seed: int, control_interval_s: float, resolution_s: float | None = None) -> None:
+    """Refuse a seed or an interval that no run can have.
+
+    Raises:
+        InputError: One is out of range.
+    """
+    from sageserve_env.world.checks import require_within
+
+    check_seed(seed)
+    require_within("--control-interval", control_interval_s, SHORTEST_INTERVAL_S, LONGEST_H * HOUR_S, "seconds")
+    if resolution_s is not None:
+        require_within("--resolution", resolution_s, SHORTEST_INTERVAL_S, LONGEST_H * HOUR_S, "seconds")
+
+
+def check_seed(seed: int) -> None:
+    """Refuse a seed that the generators do not take.
+
+    Raises:
+        InputError: It is negative, or has more than 63 bits.
+    """
+    from sageserve_env.world.checks import require_count
+
+    require_count("--seed", seed, 0, LARGEST_SEED)

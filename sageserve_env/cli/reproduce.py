@@ -43,7 +43,8 @@ def reproduce(
 
       sageserve reproduce --quick --hours 2 --scale 0.1
     """
-    from sageserve_env.cli.console import messages, output
+    from sageserve_env.cli.console import note as say
+    from sageserve_env.cli.console import output, wrote
 
     run = load_reproduction(PAPER)
     found = run(
@@ -55,10 +56,11 @@ def reproduce(
         quick=quick,
         forecaster=forecaster,
         seed=seed,
-        note=(lambda text: None) if quiet else (lambda text: messages().print(text, style="dim", soft_wrap=True)),
+        note=(lambda text: None) if quiet else (lambda text: say(text, "dim")),
     )
     if not quiet:
-        output().print(summary(found), f"written: {out}", sep="\n", soft_wrap=True)
+        output().print(summary(found))
+        wrote(out)
 
 
 def load_reproduction(name: str) -> Callable[..., list[dict[str, Any]]]:
@@ -83,9 +85,9 @@ def load_reproduction(name: str) -> Callable[..., list[dict[str, Any]]]:
 
 def summary(rows: list[dict[str, Any]]) -> Any:
     """Rows that have a published figure, as a table."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
 
-    made = table("Ours beside the paper's", ["claim", "unit"], ["paper", "ours"])
+    made = TextTable("Ours beside the paper's", ["claim", "unit"], ["paper", "ours"])
     made.add_column("", overflow="fold")
     for row in rows:
         if row["paper"] is not None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.cli.console import simulation_progress, status
-from sageserve_env.cli.options import chosen_workload, show_trace
+from sageserve_env.cli.options import check_run, chosen_workload, show_trace
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.result import Result
@@ -42,7 +42,7 @@ def run(choice: Choice, *, seed: int, resolution_s: float, drain: bool, log_requ
     """
     order = choice.policy_options.get("admission_order", ADMISSION_ORDERS[0])
     require(order in ADMISSION_ORDERS, "--order", order, f"is not known; give one of {', '.join(ADMISSION_ORDERS)}")
-    require_count("--seed", seed, least=0)
+    check_run(seed, choice.control_interval_s, resolution_s)
     policy = load_policy(choice.policy, **choice.policy_options)
     world = load_world(choice.world)
     if choice.instances is not None:

@@ -74,7 +74,7 @@ def simulate(
 
       sageserve simulate o365-week --start 24 --hours 6 --scale 0.1
     """
-    from sageserve_env.cli.console import messages, output
+    from sageserve_env.cli.console import note, output, wrote
     from sageserve_env.cli.outputs import check_folder, write_run
     from sageserve_env.cli.running import Choice, run
     from sageserve_env.errors import InputError
@@ -100,10 +100,10 @@ def simulate(
 
         output().print(*summary_tables(result), sep="\n")
     if out is not None:
-        for note in write_run(result, out, force):
-            messages().print(note, soft_wrap=True)
+        for text in write_run(result, out, force):
+            note(text)
         if not quiet:
-            output().print(f"written: {out}", soft_wrap=True)
+            wrote(out)
 
 
 def policy_options(pairs: list[str], order: str | None) -> dict[str, Any]:

@@ -10,6 +10,9 @@ import typer
 from sageserve_env.cli.options import QuietOption
 
 ALGORITHMS = ("ppo",)
+MOST_STEPS = 10**12
+LARGEST_TRAIN_SEED = 2**32 - 1
+"""PyTorch's and NumPy's global generators take 32 bits."""
 
 
 def train(
@@ -34,16 +37,18 @@ def train(
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from sageserve_env.cli.console import messages, output, table
+    from sageserve_env.cli.console import messages, output, wrote
     from sageserve_env.errors import InputError
     from sageserve_env.registration import problem_name
+    from sageserve_env.tables import TextTable
     from sageserve_env.world.checks import require_count
+    from sageserve_env.writing import write_text
 
     problem = problem_name(env, "--env")
     if algo not in ALGORITHMS:
         raise InputError(f"--algo = '{algo}' is not known; choose one of {', '.join(ALGORITHMS)}")
-    require_count("--steps", steps, least=1)
-    require_count("--seed", seed, least=0)
+    require_count("--steps", steps, 1, MOST_STEPS)
+    require_count("--seed", seed, 0, LARGEST_TRAIN_SEED)
     try:
         agent = import_module(f"agents.{algo}")
     except ImportError as error:
@@ -55,13 +60,12 @@ def train(
             problem, out, steps=steps, seed=seed, resume=resume, report=lambda done: bar.update(task, completed=done)
         )
     scores = agent.scores(problem, model)
-    (out / agent.RESULTS).write_text(
-        json.dumps({"env": env, "algo": algo, "seed": seed, "steps": model.num_timesteps, "scores": scores}, indent=1) + "\n"
-    )
+    facts = {"env": env, "algo": algo, "seed": seed, "steps": model.num_timesteps, "scores": scores}
+    write_text(out / agent.RESULTS, json.dumps(facts, indent=1) + "\n")
     if quiet:
         return
-    shown = table(f"{env}, test split: mean dollars of an episode", ["policy"], ["VMs", "avoidable breaches", "together"])
+    shown = TextTable(f"{env}, test split: mean dollars of an episode", ["policy"], ["VMs", "avoidable breaches", "together"])
     for name, values in scores.items():
         shown.add_row(name, *(f"{values[key]:,.0f}" for key in ("vm_usd", "breach_usd", "total_usd")))
     output().print(shown)
-    output().print(f"written: {out}", soft_wrap=True)
+    wrote(out)

@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from rich.table import Table
+    from rich.text import Text
 
     from sageserve_env.evaluation.golden import Comparison, Figure
 
@@ -39,17 +40,18 @@ def validate(
         raise typer.Exit(1)
 
 
-def line(comparison: Comparison, width: int) -> str:
+def line(comparison: Comparison, width: int) -> Text:
     """A comparison on one line."""
-    if not comparison.is_checked:
-        verdict = "other rules: see below"
-    elif comparison.case.compare == "exact":
-        verdict = "[green]agrees[/green]" if comparison.agrees else "[red]DIFFERS[/red]"
-    else:
-        verdict = "[green]within 5 %[/green]" if comparison.agrees else "[red]beyond 5 %: see below[/red]"
-    return (
-        f"{comparison.case.name:<{width}}  {comparison.requests:>6,} requests  "
-        f"largest difference {comparison.largest_difference_s:7.1e} s  same place {percent(comparison.same_place)}  {verdict}"
+    from rich.text import Text
+
+    from sageserve_env.errors import printable
+
+    texts = ("agrees", "DIFFERS") if comparison.case.compare == "exact" else ("within 5 %", "beyond 5 %: see below")
+    verdict = (texts[0], "green") if comparison.agrees else (texts[1], "red")
+    return Text.assemble(
+        f"{printable(comparison.case.name):<{width}}  {comparison.requests:>6,} requests  ",
+        f"largest difference {comparison.largest_difference_s:7.1e} s  same place {percent(comparison.same_place)}  ",
+        verdict if comparison.is_checked else "other rules: see below",
     )
 
 
@@ -72,9 +74,9 @@ def side_by_side(comparison: Comparison) -> list[Table]:
 
 def figure_table(title: str, figures: tuple[Figure, ...]) -> Table:
     """Figures of both simulators."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
 
-    made = table(title, [""], ["authors'", "ours", "ours / authors'"])
+    made = TextTable(title, [""], ["authors'", "ours", "ours / authors'"])
     for figure in figures:
         ratio = f"{figure.ratio:.3f}" if figure.theirs > 0 else "–"
         made.add_row(figure.name, f"{figure.theirs:,.3f}", f"{figure.ours:,.3f}", ratio)

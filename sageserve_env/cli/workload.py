@@ -19,6 +19,7 @@ from sageserve_env.cli.options import (
     StartOption,
     TimeUnitOption,
     WorldOption,
+    check_seed,
     chosen_workload,
     trace_facts,
     trace_reading,
@@ -42,10 +43,11 @@ WorkloadArgument = Annotated[
 @app.command("list")
 def list_workloads() -> None:
     """List the named workloads."""
-    from sageserve_env.cli.console import output, table
+    from sageserve_env.cli.console import output
+    from sageserve_env.tables import TextTable
     from sageserve_env.workload import CATALOG
 
-    made = table("Workloads", ["name", "what arrives"], [])
+    made = TextTable("Workloads", ["name", "what arrives"], [])
     for name, entry in CATALOG.items():
         made.add_row(name, entry.about)
     output().print(made)
@@ -70,10 +72,11 @@ def describe_workload(
 
     Example: sageserve workload describe o365-day --out day.png
     """
-    from sageserve_env.cli.console import output, status
+    from sageserve_env.cli.console import output, status, wrote
     from sageserve_env.workload import describe, plot_rates
     from sageserve_env.world import load_world
 
+    check_seed(seed)
     reading = trace_reading(time_unit, columns, invalid_rows, sort)
     chosen = chosen_workload(workload, reading=reading, start_h=start, hours=hours, days=days, scale=scale)
     place = load_world(world)
@@ -85,7 +88,7 @@ def describe_workload(
     if facts := trace_facts(chosen):
         console.print(file_table(facts))
     if picture is not None:
-        console.print(f"written: {picture}", soft_wrap=True)
+        wrote(picture)
 
 
 @app.command("export")
@@ -107,34 +110,34 @@ def export_workload(
 
     Example: sageserve workload export o365-hour hour.parquet
     """
-    from sageserve_env.cli.console import output, status
+    from sageserve_env.cli.console import status, wrote
     from sageserve_env.workload import write_trace
     from sageserve_env.world import load_world
 
+    check_seed(seed)
     reading = trace_reading(time_unit, columns, invalid_rows, sort)
     chosen = chosen_workload(workload, reading=reading, start_h=start, hours=hours, days=days, scale=scale)
     with status("Writing the workload…"):
         rows = write_trace(chosen, load_world(world), file, seed)
-    output().print(f"written: {file}, {rows:,} requests", soft_wrap=True)
+    wrote(file, f", {rows:,} requests")
 
 
 def file_table(facts: dict[str, str]) -> Table:
     """How a trace file was read."""
-    from rich.markup import escape
+    from sageserve_env.tables import TextTable
 
-    from sageserve_env.cli.console import table
-
-    made = table("The trace file", ["", "as read"], [])
+    made = TextTable("The trace file", ["", "as read"], [])
     for name, fact in facts.items():
-        made.add_row(name, escape(fact))
+        made.add_row(name, fact)
     return made
 
 
 def rate_table(description: Description) -> Table:
     """Requests and rates by model and tier."""
-    from sageserve_env.cli.console import clock, table
+    from sageserve_env.cli.console import clock
+    from sageserve_env.tables import TextTable
 
-    made = table(
+    made = TextTable(
         f"{description.name}: {description.groups[-1].requests:,} requests in {clock(description.duration_s)}",
         ["model", "tier"],
         ["requests", "share, %", "mean\nrequests/s", "most in\na minute", "prompt\ntokens/s"],
@@ -155,12 +158,12 @@ def rate_table(description: Description) -> Table:
 
 def token_table(description: Description) -> Table:
     """Percentiles of prompt and output tokens by model and tier."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
     from sageserve_env.workload.describe import PERCENTILES
 
     heads = ["mean", *(f"p{percentile}" for percentile in PERCENTILES)]
-    made = table("Tokens of a request", ["model", "tier"], [f"{kind}\n{head}" for kind in ("prompt", "output") for head in heads])
-    made.padding = (0, 0, 0, 0)  # twelve columns in a hundred characters
+    numbers = [f"{kind}\n{head}" for kind in ("prompt", "output") for head in heads]
+    made = TextTable("Tokens of a request", ["model", "tier"], numbers, gap=0)  # twelve columns in a hundred characters
     for group in description.groups:
         values = (group.prompt_mean, *group.prompt, group.output_mean, *group.output)
         made.add_row(group.model, group.tier, *(f"{value:,.0f}" for value in values))
@@ -169,9 +172,10 @@ def token_table(description: Description) -> Table:
 
 def curve_table(description: Description) -> Table:
     """Requests per second over the workload's time, a small curve for each model."""
-    from sageserve_env.cli.console import clock, table
+    from sageserve_env.cli.console import clock
+    from sageserve_env.tables import TextTable
 
-    made = table("Requests/s over time", ["model", f"0:00 to {clock(description.duration_s)}"], ["highest"])
+    made = TextTable("Requests/s over time", ["model", f"0:00 to {clock(description.duration_s)}"], ["highest"])
     made.columns[1].no_wrap = True
     for model, per_min in zip(description.models, description.requests_per_min.sum(axis=1), strict=True):
         if per_min.any():

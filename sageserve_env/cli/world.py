@@ -23,10 +23,11 @@ WorldArgument = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A prese
 @app.command("list")
 def list_worlds() -> None:
     """List the ready-made worlds."""
-    from sageserve_env.cli.console import output, table
+    from sageserve_env.cli.console import output
+    from sageserve_env.tables import TextTable
     from sageserve_env.world import PRESETS
 
-    made = table("Worlds", ["name", "what exists"], ["regions", "models", "instances"])
+    made = TextTable("Worlds", ["name", "what exists"], ["regions", "models", "instances"])
     for name, make in PRESETS.items():
         world = make()
         about = re.sub(r"``| \[[PCA]\]", "", (make.__doc__ or "").strip().splitlines()[0]).rstrip(".")
@@ -61,14 +62,14 @@ def check_world(file: Annotated[Path, typer.Argument(metavar="FILE", help="A wor
     Example: sageserve world check mine.yaml
     """
     from sageserve_env.cli.console import output
-    from sageserve_env.errors import InputError
+    from sageserve_env.errors import InputError, printable
     from sageserve_env.world import load_world
 
     if file.suffix not in (".yaml", ".yml"):
         raise InputError(f"world = '{file}' is no .yaml file; give one")
     world = load_world(file)
     counts = f"{len(world.regions)} regions, {len(world.models)} models, {len(world.vm_types)} VM types, {len(world.pools)} pools"
-    output().print(f"{file}: valid world '{world.name}': {counts}", soft_wrap=True)
+    output().print(printable(f"{file}: valid world '{world.name}': {counts}"), soft_wrap=True)
 
 
 @app.command("profiles")
@@ -80,20 +81,20 @@ def profiles(
 
     Example: sageserve world profiles --out profiles.png
     """
-    from sageserve_env.cli.console import output
+    from sageserve_env.cli.console import wrote
     from sageserve_env.errors import InputError
     from sageserve_env.world import load_world, plot_profiles
 
     if not out.absolute().parent.is_dir():
         raise InputError(f"--out = '{out}': folder {out.parent} does not exist; create it first")
-    output().print(f"written: {plot_profiles(load_world(world), out)}", soft_wrap=True)
+    wrote(plot_profiles(load_world(world), out))
 
 
 def model_table(world: World) -> Table:
     """Models and what fits an instance of each VM type."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
 
-    made = table(
+    made = TextTable(
         f"World '{world.name}': models",
         ["model", "VM type"],
         ["weights, GB", "KV bytes\nper token", "KV tokens\nper instance", "$ / h"],
@@ -115,9 +116,10 @@ def model_table(world: World) -> Table:
 
 def region_table(world: World) -> Table:
     """Regions, their VMs and their latency to each other."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
 
-    made = table("Regions: VMs, and one-way latency in ms", ["region", "VMs"], [f"to {region.name}" for region in world.regions])
+    destinations = [f"to {region.name}" for region in world.regions]
+    made = TextTable("Regions: VMs, and one-way latency in ms", ["region", "VMs"], destinations)
     for region, row in zip(world.regions, world.latency_s, strict=True):
         vms = ", ".join(f"{count} {name}" for name, count in region.vm_capacity.items())
         made.add_row(region.name, vms, *(f"{1e3 * seconds:g}" for seconds in row))
@@ -126,9 +128,9 @@ def region_table(world: World) -> Table:
 
 def pool_table(world: World) -> Table:
     """Pools and the fleet at the start."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
 
-    made = table("Instances in each region at the start", ["model"], [pool_head(pool) for pool in world.pools])
+    made = TextTable("Instances in each region at the start", ["model"], [pool_head(pool) for pool in world.pools])
     for model in world.models:
         made.add_row(model.name, *(str(pool.instances.get(model.name, 0)) for pool in world.pools))
     return made
@@ -142,7 +144,7 @@ def pool_head(pool: Pool) -> str:
 
 def rule_table(world: World) -> Table:
     """Service levels and the rules' numbers."""
-    from sageserve_env.cli.console import table
+    from sageserve_env.tables import TextTable
 
     lead, scaling, serving = world.lead_times, world.scaling, world.serving
     rows = {
@@ -155,7 +157,7 @@ def rule_table(world: World) -> Table:
         "lead times": f"reclaim {lead.reclaim_s:g} s, redeploy {lead.redeploy_s:g} s, fetch weights {lead.remote_fetch_s:g} s",
         "NIW": niw_rule(world.niw),
     }
-    made = table("Rules", ["rule", "value"], [])
+    made = TextTable("Rules", ["rule", "value"], [])
     for name, value in rows.items():
         made.add_row(name, value)
     return made

@@ -14,11 +14,13 @@ from sageserve_env.env.rewards import BREACH_PRICES_USD
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.figures import COLOURS, mark_time
 from sageserve_env.evaluation.policy import Policy
-from sageserve_env.evaluation.report import new_table, number
+from sageserve_env.evaluation.report import number
 from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import Progress, run_episode
-from sageserve_env.pictures import new_figure
+from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.scenarios.scenario import Scenario
+from sageserve_env.tables import TextTable
+from sageserve_env.writing import whole_file
 
 HOUR_S = 3600.0
 
@@ -106,8 +108,7 @@ def figures_of(result: Result) -> dict[str, float]:
 
 def comparison_table(results: Mapping[str, Result]) -> Table:
     """One row for each policy."""
-    table = new_table("Policies on the same traffic", [heading for heading, _, _ in COLUMNS.values()])
-    table.columns[0].no_wrap, table.columns[0].overflow = False, "fold"
+    table = TextTable("Policies on the same traffic", [""], [heading for heading, _, _ in COLUMNS.values()], gap=1)
     table.caption = (
         "inst.-hours: active; spot: VM-hours donated; breaches that some fleet could have avoided, at the environment's prices; "
         "IW-F and NIW met: of the attainable; TTFT: the slower of IW-F and IW-N; used: mean memory utilization"
@@ -120,7 +121,7 @@ def comparison_table(results: Mapping[str, Result]) -> Table:
 
 def write_table(results: Mapping[str, Result], path: Path) -> None:
     """The figures as a CSV file, one row for each policy."""
-    with path.open("w", newline="", encoding="utf-8") as file:
+    with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, ["policy", *COLUMNS])
         writer.writeheader()
         writer.writerows({"policy": name, **figures_of(result)} for name, result in results.items())
@@ -143,9 +144,8 @@ def plot_comparison(results: Mapping[str, Result], path: str | Path) -> Path:
     draw_cost(figure.add_subplot(grid[1, 0]), results)
     draw_attainment(figure.add_subplot(grid[1, 1]), results)
     first = next(iter(results.values()))
-    figure.suptitle(f"{first.scenario}, seed {first.seed}")
-    figure.savefig(path, dpi=150)
-    return path
+    figure.suptitle(label(f"{first.scenario}, seed {first.seed}"))
+    return save_figure(figure, path)
 
 
 def draw_instances(axis: Any, results: Mapping[str, Result]) -> None:
@@ -153,7 +153,7 @@ def draw_instances(axis: Any, results: Mapping[str, Result]) -> None:
     for (name, result), colour in zip(results.items(), COLOURS * len(results), strict=False):
         hours = np.append(0.0, result.series["time_s"] / HOUR_S)
         counts = sum(values for key, values in result.series.items() if key.startswith(("active/", "provisioning/", "draining/")))
-        axis.stairs(counts, hours, baseline=None, color=colour, lw=1.6, label=name.replace(":", "\n"))
+        axis.stairs(counts, hours, baseline=None, color=colour, lw=1.6, label=broken(name))
     first = next(iter(results.values()))
     mark_time(axis, float(first.series["time_s"][-1] / HOUR_S), first.week_start_s)
     axis.set_ylabel("instances, all states")
@@ -167,11 +167,12 @@ def draw_cost(axis: Any, results: Mapping[str, Result]) -> None:
     names = list(results)
     figures = [figures_of(results[name]) for name in names]
     vms, breaches = ([values[key] / 1e3 for values in figures] for key in ("vm_usd", "breach_usd"))
-    axis.barh(names, vms, color="0.65", label="VMs")
-    axis.barh(names, breaches, left=vms, color="#D55E00", label="avoidable breaches")
+    places = range(len(names))
+    axis.barh(places, vms, color="0.65", label="VMs")
+    axis.barh(places, breaches, left=vms, color="#D55E00", label="avoidable breaches")
     axis.invert_yaxis()
     axis.set_xlabel("thousands of dollars")
-    axis.set_yticks(range(len(names)), [name.replace(":", "\n") for name in names])
+    axis.set_yticks(places, [broken(name) for name in names])
     axis.legend(frameon=False, fontsize="small", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2)
 
 
@@ -179,10 +180,15 @@ def draw_attainment(axis: Any, results: Mapping[str, Result]) -> None:
     """Fast interactive requests within their service level."""
     names: Sequence[str] = list(results)
     met = [figures_of(results[name])["iw_f_met_pct"] for name in names]
-    axis.barh(names, met, color="#0072B2")
+    axis.barh(range(len(names)), met, color="#0072B2")
     for place, value in enumerate(met):
         axis.text(102, place, number(value, 1), va="center", fontsize="small")
     axis.invert_yaxis()
     axis.set_xlim(0, 100)
     axis.set_yticks([])
     axis.set_xlabel("IW-F requests with TTFT in time, % of the attainable")
+
+
+def broken(name: str) -> str:
+    """A policy's name with a line for each of its options."""
+    return label(name).replace(":", "\n")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.evaluation.report import number
 from sageserve_env.evaluation.result import Result
-from sageserve_env.pictures import new_figure
+from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.sim.measure import ratio
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#000000", "#999999")
@@ -55,10 +55,9 @@ def plot_day(result: Result, path: str | Path) -> Path:
         axis.spines["top"].set_visible(False)
         axis.legend(loc="upper left", bbox_to_anchor=(1.08, 1.0), frameon=False, borderaxespad=0.0)
     mark_time(axes[-1], float(hours[-1]), result.week_start_s)
-    figure.suptitle(headline(result))
+    figure.suptitle("\n".join(map(label, headline(result).splitlines())))
     figure.align_ylabels(axes)
-    figure.savefig(path, dpi=150)
-    return path
+    return save_figure(figure, path)
 
 
 def draw_traffic(axis: Any, hours: NDArray[Any], result: Result) -> None:
@@ -81,9 +80,8 @@ def draw_instances(axis: Any, hours: NDArray[Any], result: Result) -> None:
     bands += [total(result, "provisioning"), total(result, "draining")]
     colours = [COLOURS[index % len(COLOURS)] for index in range(len(models))]
     bands = [from_start(band) for band in bands]
-    axis.stackplot(
-        hours, *bands, labels=[*models, "provisioning", "draining"], colors=[*colours, "#333333", "#BBBBBB"], step="pre", lw=0
-    )
+    labels, colours = [*map(label, models), "provisioning", "draining"], [*colours, "#333333", "#BBBBBB"]
+    axis.stackplot(hours, *bands, labels=labels, colors=colours, step="pre", lw=0)
     axis.set(ylabel="instances")
     scale_to_settled(axis, hours, np.sum(bands, axis=0)[1:])
 
@@ -93,7 +91,7 @@ def draw_utilization(axis: Any, hours: NDArray[Any], result: Result) -> None:
     for index, model in enumerate(result.world.models):
         active, share = endpoints(result, "active", model.name), endpoints(result, "utilization", model.name)
         mean = 100 * ratio(np.nansum(active * share, axis=0), active.sum(axis=0))
-        steps(axis, hours, mean, color=COLOURS[index % len(COLOURS)], label=model.name)
+        steps(axis, hours, mean, color=COLOURS[index % len(COLOURS)], label=label(model.name))
     scaling = result.world.scaling
     for level, name in ((scaling.scale_out_utilization, "scale out / in"), (scaling.scale_in_utilization, None)):
         axis.axhline(100 * level, color="0.4", lw=0.8, ls=DOTTED, label=name)

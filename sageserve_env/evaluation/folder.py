@@ -1,56 +1,44 @@
-"""Folders of results, written all at once."""
+"""The folder of a result: what lies in it, and how it is written."""
 
 from __future__ import annotations
 
-import shutil
-import uuid
-from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from sageserve_env.errors import InputError
+from sageserve_env.writing import SCRATCH, whole_folder
 
-RESULT_FILES = ("scenario.json", "metrics.json", "metrics.parquet", "fleet.parquet", "series.parquet", "requests.parquet")
+SEAL = "scenario.json"
+"""Without it the rest is no result."""
+
+RESULT_FILES = (SEAL, "metrics.json", "metrics.parquet", "fleet.parquet", "series.parquet", "requests.parquet")
+FIGURE = "day.png"
 PICTURES = (".png", ".svg", ".pdf")
-"""Suffixes of pictures that may lie beside a result; they go with it when it is replaced."""
+"""Suffixes of pictures that may lie beside a result."""
 
 
-def replace_folder(folder: Path, write: Callable[[Path], None]) -> Path:
-    """Make a folder whose content ``write`` puts into the empty folder that it is given; readers see all of it or nothing.
+def result_folder(folder: Path, force: bool = False) -> AbstractContextManager[Path]:
+    """Write a result: gives an empty folder, whose files replace those of an earlier result at the end, all of them or none.
 
     Args:
-        folder: The folder; an earlier result there is replaced once the new one is complete.
-        write: Writes the files.
-
-    Returns:
-        The folder.
+        folder: The folder.
+        force: Write beside other things, too.
 
     Raises:
-        InputError: The folder holds anything that is not part of a result, or cannot be written.
+        InputError: The folder is a file, holds other things and ``force`` is not set, or cannot be written.
     """
-    target = folder.resolve()
-    refuse_others(folder, target)
-    fresh, old = (target.parent / f".{target.name}.{uuid.uuid4().hex}.{kind}" for kind in ("new", "old"))
-    try:
-        fresh.mkdir(parents=True)
-        try:
-            write(fresh)
-            if target.exists():
-                target.rename(old)
-            fresh.rename(target)
-        finally:
-            shutil.rmtree(fresh, ignore_errors=True)
-            shutil.rmtree(old, ignore_errors=True)
-    except OSError as error:
-        raise InputError(f"folder = '{folder}' cannot be written ({error.strerror or error}); choose another") from None
-    return folder
+    refuse_others(folder, force)
+    return whole_folder(folder, SEAL, stale=(*RESULT_FILES, FIGURE))
 
 
-def refuse_others(folder: Path, target: Path) -> None:
-    """Raise unless a folder is absent, empty or an earlier result, so that replacing it loses nothing else."""
-    if not target.exists():
+def refuse_others(folder: Path, force: bool = False) -> None:
+    """Raise unless a folder is absent, empty or an earlier result, or it is forced."""
+    if not folder.exists():
         return
-    if not target.is_dir():
+    if not folder.is_dir():
         raise InputError(f"folder = '{folder}' is a file; choose another")
-    for item in sorted(target.iterdir()):
+    for item in [] if force else sorted(folder.iterdir()):
+        if item.name.startswith(SCRATCH):
+            continue
         if item.is_dir() or not (item.name in RESULT_FILES or item.suffix in PICTURES):
             raise InputError(f"folder = '{folder}' holds '{item.name}', which is no part of a result; choose another")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from sageserve_env.evaluation.result import Result
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
+from sageserve_env.tables import TextTable, plain
 
 MILLION = 1e6
 NOTHING = "–"
@@ -24,7 +23,7 @@ def summary_tables(result: Result) -> list[Table]:
 def service_table(result: Result) -> Table:
     """How requests fared: by tier, by model, and in all."""
     columns = ["requests", "level\nmet, %", "attainable\nmet, %", "TTFT\nP50, s", "TTFT\nP95, s", "end-to-end\nP95, s"]
-    table = new_table("Service", columns)
+    table = TextTable("Service", [""], columns, gap=1)
     table.caption = "attainable: without requests whose level no fleet could have met"
     for tier, row in zip(result.world.tiers, result.metrics.service_by("tier"), strict=True):
         table.add_row(f"{tier.name} ({'done' if tier.name == 'NIW' else 'TTFT'} ≤ {duration(tier.slo_s)})", *service_cells(row))
@@ -46,7 +45,7 @@ def fleet_table(result: Result) -> Table:
     """What the service cost: instance-hours, waste and money, by model and in all."""
     columns = ["active,\nh", "provisioning\n(waste), h", "draining,\nh", "utiliz-\nation, %", "dollars", "dollars /\nM tokens"]
     metrics = result.metrics
-    table = new_table("Fleet: instance-hours and list prices", columns)
+    table = TextTable("Fleet: instance-hours and list prices", [""], columns, gap=1)
     table.caption = f"and, counted apart, {number(metrics.spot_donated_h, 1)} VM-hours donated to spot"
     tokens = {row.model: row.prompt_tokens + row.output_tokens for row in metrics.service_by("model")}
     for row in metrics.fleet_by("model"):
@@ -80,18 +79,7 @@ def facts_table(result: Result) -> Table:
     )
     table = Table(box=None, show_header=False, padding=(0, 0))
     for line in lines:
-        table.add_row(line)
-    return table
-
-
-def new_table(title: str, columns: Sequence[str]) -> Table:
-    """An empty table: names on the left, numbers on the right."""
-    table = Table(
-        title=title, title_justify="left", title_style="bold", caption_justify="left", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
-    )
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        table.add_column(column, justify="right", no_wrap=True)
+        table.add_row(plain(line))
     return table
 
 

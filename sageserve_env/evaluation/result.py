@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 import sageserve_env
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.folder import replace_folder
+from sageserve_env.evaluation.folder import result_folder
 from sageserve_env.evaluation.request_table import request_table
 from sageserve_env.evaluation.series import Series
 from sageserve_env.extras import need_arrow
@@ -108,7 +108,9 @@ class Result:
             MissingExtra: pyarrow is not installed; nothing is written.
         """
         need_arrow("saving a result")
-        return replace_folder(Path(folder), self._write)
+        with result_folder(Path(folder)) as fresh:
+            self.write(fresh)
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Result:
@@ -141,8 +143,8 @@ class Result:
         except (KeyError, TypeError) as error:
             raise InputError(f"{folder} is no result: {error} is missing or wrong; run the scenario anew") from None
 
-    def _write(self, folder: Path) -> None:
-        """All files, into an empty folder."""
+    def write(self, folder: Path) -> None:
+        """All files, into an empty folder that is still being made; :meth:`save` makes one."""
         pa, pq = need_arrow("saving a result")
         facts = {"format": FORMAT, **{name: getattr(self, name) for name in FACTS}, "requests_per_s": self.requests_per_s}
         _write_json(folder / "scenario.json", {**facts, "versions": versions(), "world": dump_world(self.world)})

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
-from sageserve_env.pictures import new_figure
+from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.workload.describe import Description, describe
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.schema import TIERS, World
@@ -59,9 +59,8 @@ def plot_rates(workload: Workload, world: World, path: str | os.PathLike[str], s
     handles = {line.get_label(): line for axis in axes.flat for line in axis.get_lines()}
     if handles:
         figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=min(len(handles), 6), frameon=False)
-    figure.suptitle(f"{description.name}: {description.groups[-1].requests:,} requests, {minutes}-minute means")
-    figure.savefig(path, dpi=150)
-    return path
+    figure.suptitle(label(f"{description.name}: {description.groups[-1].requests:,} requests, {minutes}-minute means"))
+    return save_figure(figure, path)
 
 
 def _bin_minutes(duration_s: float) -> int:
@@ -82,7 +81,7 @@ def _draw(
         if total.any():
             rate = np.add.reduceat(total, starts) / np.diff(edges_s) * unit
             axis.stairs(rate, edges_s, color=COLOURS[k % len(COLOURS)], lw=1.1, baseline=None)
-            axis.plot([], [], color=COLOURS[k % len(COLOURS)], lw=2.2, label=model)
+            axis.plot([], [], color=COLOURS[k % len(COLOURS)], lw=2.2, label=label(model))
     axis.set_axisbelow(True)
     axis.grid(True, lw=0.4, color="0.87")
     axis.spines[["top", "right"]].set_visible(False)

@@ -88,11 +88,6 @@ OPTIONS = [
     (["o365-hour", "--hours", "-1"], ["-"]),
     (["o365-hour", "--hours", "nan"], ["nan"]),
     (["o365-hour", "--hours", "1", "--days", "1"], ["--hours 1 and --days 1", "give one of them"]),
-    (["o365-hour", "--control-interval", "0"], ["control_interval_s = 0"]),
-    (["o365-hour", "--resolution", "nan"], ["resolution_s = nan"]),
-    (["o365-hour", "--control-interval", "1e-300"], ["control_interval_s = 1e-300", "give at least"]),
-    (["o365-hour", "--resolution", "1e-300"], ["resolution_s = 1e-300", "give at least"]),
-    (["o365-hour", "--control-interval", "inf"], ["control_interval_s = inf", "at most 31622400"]),
     (["o365-hour", "--policy", "reactive", "--policy-option", "cool_down_s=.inf"], ["cool_down_s = inf", "give seconds"]),
     (["o365-hour", "--policy", "reactive", "--policy-option", "scale_out_utilization=x"], ["scale_out_utilization = x"]),
     (["o365-hour", "--policy", "reactive", "--policy-option", "min_instances=[1]"], ["instances = [1]"]),
@@ -104,6 +99,8 @@ OPTIONS = [
     (["o365-hour", "--policy", "lt-i", "--policy-option", "niw_share=.nan"], ["niw_share = nan"]),
     (["o365-hour", "--policy", "lt-ua", "--policy-option", "out_factor=.inf"], ["out_factor = inf"]),
     (["o365-hour", "--policy", "oracle", "--policy-option", "epsilon=[]"], ["epsilon = []"]),
+    (["o365-hour", "--control-interval", "0"], ["--control-interval = 0"]),
+    (["o365-hour", "--resolution", "nan"], ["--resolution = nan"]),
     (["o365-hour", "--trace", "x.csv"], ["workload = 'o365-hour'", "give one of them"]),
     (["o365-hour", "--wheels", "3"], ["--wheels", "see sageserve simulate --help"]),
 ]
@@ -146,3 +143,42 @@ def test_a_trace_that_the_world_does_not_serve(refused, tmp_path):
     )
     assert "bloom-176b" in refused("simulate", "o365-hour", "--world", world, "--out", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+ABSURD = {
+    "--hours": ("inf", "nan", "1e300", "-1", "0", "1e-300"),
+    "--days": ("inf", "nan", "1e300", "-1", "0", "1e-300"),
+    "--start": ("inf", "nan", "1e300", "-1"),
+    "--scale": ("inf", "nan", "1e300", "-1", "0", "1e-300"),
+    "--control-interval": ("inf", "nan", "1e300", "-1", "0", "1e-300"),
+    "--resolution": ("inf", "nan", "1e300", "-1", "0", "1e-300"),
+    "--seed": (str(10**30), "-1", "nan", "1.5", "9" * 5000),
+    "--instances": (str(10**9), str(10**30), "-1", "0", "nan"),
+}
+
+
+@pytest.mark.parametrize(("option", "value"), [(option, value) for option, values in ABSURD.items() for value in values])
+def test_numbers_that_no_run_has(refused, tmp_path, option, value):
+    error = refused("simulate", "o365-hour", option, value, "--out", tmp_path / "out")
+    assert option in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_package_is_one_line(refused, monkeypatch):
+    from gymnasium.error import DependencyNotInstalled
+
+    def missing(name):
+        raise DependencyNotInstalled("pandas is not installed; run: pip install 'sageserve-env[data]'")
+
+    monkeypatch.setattr("sageserve_env.world.load_world", missing)
+    assert refused("world", "show", "published") == "error: pandas is not installed; run: pip install 'sageserve-env[data]'"
+
+
+@pytest.mark.parametrize("error", [EOFError("the file ends"), KeyError("a bug")])
+def test_a_bug_is_not_taken_for_an_interruption(run, monkeypatch, error):
+    def broken(name):
+        raise error
+
+    monkeypatch.setattr("sageserve_env.world.load_world", broken)
+    with pytest.raises(type(error)):
+        run("world", "show", "published")

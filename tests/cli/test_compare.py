@@ -104,7 +104,7 @@ def test_other_bad_input(refused, tmp_path):
     (tmp_path / "thesis.tex").write_text("years of work")
     assert "not an empty folder" in refused(*SLICE, "--out", tmp_path)
     assert "not an empty folder" in refused(*SLICE, "--out", tmp_path / "thesis.tex")
-    assert "cannot be made" in refused(*SLICE, "--out", tmp_path / "thesis.tex" / "x")
+    assert "cannot be written" in refused(*SLICE, "--out", tmp_path / "thesis.tex" / "x")
 
 
 def test_force_writes_beside_other_things(run, tmp_path):

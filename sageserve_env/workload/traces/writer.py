@@ -19,6 +19,7 @@ from sageserve_env.extras import need_arrow
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Workload, preference_orders
 from sageserve_env.world.schema import TIERS, World
+from sageserve_env.writing import whole_file
 
 COLUMNS = ("arrival_s", "model", "region", "tier", "prompt_tokens", "output_tokens", "region_order")
 """Columns of a written trace."""
@@ -50,14 +51,8 @@ def write_trace(workload: Workload, world: World, path: str | os.PathLike[str], 
     if not target.parent.is_dir():
         raise InputError(f"{target}: folder {target.parent} does not exist; create it first")
     batches = _batches(workload, world, seed)
-    part = target.with_name(target.name + ".part")
-    try:
+    with whole_file(target) as part:
         rows = write(batches, part)
-        part.replace(target)
-    except OSError as error:
-        raise InputError(f"{target}: cannot be written ({error.strerror or error}); check space and permissions") from error
-    finally:
-        part.unlink(missing_ok=True)
     return rows
 
 
@@ -87,9 +82,9 @@ def _write_csv(batches: Iterator[Batch], part: Path, gzipped: bool) -> int:
 
 
 @contextmanager
-def _text_file(path: Path, gzipped: bool) -> Iterator[IO[str]]:
+def _text_file(part: Path, gzipped: bool) -> Iterator[IO[str]]:
     """A text file to write; gzip without a date, so that the same requests give the same bytes."""
-    with path.open("wb") as raw:
+    with part.open("wb") as raw:
         binary: Any = gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0) if gzipped else raw
         with io.TextIOWrapper(binary, encoding="utf-8", newline="") as file:
             yield file
