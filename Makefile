@@ -11,7 +11,7 @@ MANIFEST := pyproject.toml constraints.txt
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint agents reproduce compatibility clean
+.PHONY: help demo test lint drill agents reproduce compatibility clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -32,6 +32,10 @@ lint: $(VENV)/.installed-test ## Check style (ruff), format (ruff format) and ty
 	@$(BIN)/ruff format --check .
 	@echo "==> mypy"
 	@$(BIN)/mypy
+
+drill: $(VENV)/.installed-test ## Kill, fill, damage and fork: nothing half-written, nothing hung (minutes)
+	@echo "==> python -m tests.drill"
+	@$(BIN)/python -m tests.drill
 
 agents: $(VENV)/.installed-agents ## Install what training agents needs (Stable-Baselines3 and PyTorch)
 
@@ -64,7 +68,11 @@ $(VENV)/.installed-test: $(VENV)/.created $(MANIFEST)
 	@$(PIP) -e '.[test]'
 	@touch $@
 
-$(VENV)/.installed-agents: $(VENV)/.created $(MANIFEST)
+$(VENV)/.installed-drill: $(VENV)/.installed-test ## Kill, fill, damage and fork: nothing half-written, nothing hung (minutes)
+	@echo "==> python -m tests.drill"
+	@$(BIN)/python -m tests.drill
+
+agents: $(VENV)/.created $(MANIFEST)
 	@echo "==> installing sageserve-env[agents] into $(VENV)"
 	@$(PIP) "$(TORCH)"
 	@$(PIP) -e '.[agents]'
