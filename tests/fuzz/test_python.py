@@ -2,6 +2,7 @@
 
 from dataclasses import fields, replace
 
+import gymnasium as gym
 import numpy as np
 import pytest
 
@@ -196,7 +197,7 @@ def test_arguments_of_environments(warm_env):
 
 
 def test_environments(warm_env):
-    trial = Trial(allowed=REFUSED)
+    trial = Trial(allowed=(*REFUSED, gym.error.Error))  # Gymnasium's own word for a seed
     single, vector = FleetEnv(), VectorFleetEnv(2)
     single.reset(seed=0)
     vector.reset(seed=0)
