@@ -193,8 +193,10 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         Raises:
             InputError: There is no such row.
         """
-        (chosen,) = read_rows(row, self.num_envs)
-        return self.rows[chosen].snapshot()
+        chosen = read_rows(row, self.num_envs)
+        if len(chosen) != 1:
+            raise InputError(f"row = {row!r}; give one row, 0 to {self.num_envs - 1}")
+        return self.rows[chosen[0]].snapshot()
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
         """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations.

@@ -20,9 +20,10 @@ def started(*arguments, script=COMMAND):
     )
 
 
-@pytest.mark.parametrize("delay_s", [0.1, 0.4, 0.9, 1.6])
+@pytest.mark.parametrize("delay_s", [0.02, 0.3, 0.8, 1.6])
 def test_ctrl_c_at_any_moment(tmp_path, delay_s):
-    process = started(*DAY, tmp_path / "out")
+    process = started(*DAY, tmp_path / "out", script=f"print('python is there', flush=True); {COMMAND}")
+    assert process.stdout.readline() == "python is there\n"
     time.sleep(delay_s)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=60)
