@@ -229,17 +229,25 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
             raise InputError(f"step(): there is no agent {unknown[0]!r}; the agents are {', '.join(self.agents)}")
         is_share = isinstance(self._env.action_space, spaces.Box)
         joint: NDArray[Any] = np.zeros(self._env.action_space.shape or (), np.float64 if is_share else np.int64)
+        max_delta = self._env.setup.settings.max_delta
         for agent, scope in self._scopes.items():
             if agent not in actions:
                 raise InputError(f"step(): no action of agent {agent!r}; give one for each of {', '.join(self.agents)}")
-            space, action = self._action_spaces[agent], np.asarray(actions[agent])
-            if is_share and action.dtype.kind in "fiu":  # what lies outside is clipped, as in the single environment
-                action = np.clip(action, -1.0, 1.0).astype(np.float32)
-            if not space.contains(action):
-                raise InputError(f"action of agent {agent!r} = {action.tolist()} is not in its action space; give one of {space}")
-            max_delta = self._env.setup.settings.max_delta
+            action = self._checked(agent, actions[agent])
             joint[scope.places] = delta_of(int(action), len(scope.places), max_delta) if self._is_discrete else action
         return joint
+
+    def _checked(self, agent: str, action: Any) -> NDArray[Any]:
+        """An agent's action; as in the single environment, shares are clipped, and whole numbers may be floats."""
+        space, array = self._action_spaces[agent], np.asarray(action)
+        if isinstance(space, spaces.Box):
+            kinds, array = "f", np.clip(array, -1.0, 1.0).astype(np.float32) if array.dtype.kind in "fiu" else array
+        else:
+            is_whole = array.dtype.kind == "f" and bool(np.all(np.isfinite(array) & (array == np.floor(array))))
+            kinds, array = "iu", array.astype(np.int64) if is_whole else array
+        if array.dtype.kind not in kinds or not space.contains(array):
+            raise InputError(f"action of agent {agent!r} = {array.tolist()} is not in its action space; give one of {space}")
+        return array
 
     def _accounts(self, fleet_reward: float, info: dict[str, Any]) -> tuple[dict[str, float], Infos]:
         """Rewards of the interval by agent, and the terms behind them."""

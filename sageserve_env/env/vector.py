@@ -88,6 +88,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         render_mode: str | None = None,
         **config: Any,
     ) -> None:
+        self.closed = True  # Gymnasium 1.2 closes what it deletes, also what was refused half-way
         require_count("num_envs", num_envs, 1, MOST_ENVS)
         if num_threads is not None:
             require_count("num_threads", num_threads, 1)
@@ -106,6 +107,7 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
         self.reward_space, self.reward_dim = self.setup.reward_space, self.setup.reward_dim
         self._engine = Engine(self.setup.settings, self.num_envs, num_threads or os.cpu_count() or 1)
         self._observer = self.setup.observer(self._engine)
+        self.closed = False
         self.rows = [VectorRow(self.setup, self._engine, self._observer, row, render_mode) for row in range(self.num_envs)]
         self._drawn: dict[str, NDArray[Any]] = {}
         self._has_begun = np.zeros(self.num_envs, np.bool_)

@@ -204,7 +204,7 @@ def test_bad_arguments(arguments: dict, message: str) -> None:
         ({"mars": [2]}, "no agent 'mars'"),
         ({"westus": [5]}, r"action of agent 'westus' = \[5\]"),
         ({"westus": [2, 2]}, r"\[2, 2\] is not in its action space"),
-        ({"westus": [2.0]}, "not in its action space"),
+        ({"westus": [2.5]}, "not in its action space"),
     ],
 )
 def test_bad_actions(change: dict, message: str) -> None:
@@ -220,6 +220,17 @@ def test_bad_actions(change: dict, message: str) -> None:
 def test_unknown_arguments_are_pythons_error() -> None:
     with pytest.raises(TypeError, match="unexpected keyword argument 'agent'"):
         parallel_env(agent="region")
+
+
+@pytest.mark.parametrize("mode", ["delta", "discrete"])
+def test_whole_numbers_may_be_floats(mode: str) -> None:
+    outcomes = []
+    for kind in (np.int64, np.float32):
+        env = parallel_env(action_mode=mode, **SHORT)
+        env.reset(seed=0)
+        env.step({agent: np.ones(env.action_space(agent).shape, kind) for agent in env.agents})
+        outcomes.append(env.state().tobytes())
+    assert outcomes[0] == outcomes[1]
 
 
 @pytest.mark.parametrize("share", [np.array([np.nan]), [0.5, 0.5], ["much"]])
