@@ -15,7 +15,7 @@ TORCH := $(shell grep '^torch==' constraints.txt)
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-14s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s  %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed-demo ## Simulate the embedded Office 365 day; results in runs/demo
 	@echo "==> sageserve simulate o365-day --policy reactive --out runs/demo"
@@ -43,7 +43,7 @@ reproduce: $(VENV)/.installed-reproduce ## Run the paper's experiments; report i
 	@echo "==> sageserve reproduce --out runs/reproduction"
 	@$(BIN)/sageserve reproduce --out runs/reproduction
 
-compatibility: ## Try other RL libraries, Pythons and Gymnasiums, each in an environment of its own (GROUPS="rllib minari" narrows)
+compatibility: ## Try other RL libraries, Pythons and Gymnasiums, each apart (GROUPS="rllib minari" narrows)
 	@$(PYTHON) compatibility/run.py $(GROUPS)
 
 clean: ## Remove the environment, caches, build outputs and runs
