@@ -70,7 +70,7 @@ def compare(
     from sageserve_env.cli.console import note, output, simulation_progress
     from sageserve_env.cli.options import check_run, chosen_workload, show_trace
     from sageserve_env.evaluation.compare import compare as run_all
-    from sageserve_env.evaluation.compare import comparison_table
+    from sageserve_env.evaluation.compare import comparison_tables
     from sageserve_env.scenarios import Scenario
     from sageserve_env.world import load_world
 
@@ -92,7 +92,7 @@ def compare(
         with simulation_progress(scenario.horizon_s, quiet) as progress:
             results |= run_all(scenario, {name: policy}, seed=seed, progress={name: progress}.get)
     if not quiet:
-        output().print(comparison_table(results))
+        output().print(*comparison_tables(results), sep="\n")
     if out is not None:
         write(results, out, quiet)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,22 +31,28 @@ from sageserve_env.workload.request import Chunk
 TOLERANCE_S = 1e-6
 """Timestamps nearer than this agree."""
 
-TOLERANCE_RATIO = 0.05
-"""Latency figures of a fixed fleet whose rules differ in grouping only agree within this share."""
+MOVES = 0.05
+"""The numbers of moves of a fleet that scales agree within this share."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """One figure of both simulators."""
+    """One figure of both simulators, which agree within a share ``tolerance`` of theirs; None: shown, not judged."""
 
     name: str
     theirs: float
     ours: float
+    tolerance: float | None = None
 
     @property
     def ratio(self) -> float:
         """Ours to theirs."""
         return self.ours / self.theirs if self.theirs else math.nan
+
+    @property
+    def agrees(self) -> bool:
+        """Whether they do, or are not judged."""
+        return self.tolerance is None or self.ours == self.theirs or abs(self.ratio - 1) <= self.tolerance
 
 
 @dataclass(frozen=True)
@@ -76,7 +82,7 @@ class Comparison:
         largest_difference_s: Largest absolute difference over all timestamps of all requests; infinite where one was not served.
         same_place: Share of requests in the same region and instance.
         figures: Latency side by side.
-        instances: Mean active instances side by side, for the whole run and for parts of it; empty where the fleet is fixed.
+        instances: Moves, and mean active instances for the whole run and for parts of it; empty where the fleet is fixed.
     """
 
     case: Case
@@ -89,14 +95,14 @@ class Comparison:
     @property
     def is_checked(self) -> bool:
         """Whether the case can disagree; the others are reported only."""
-        return self.case.compare == "exact" or self.case.is_fixed
+        return self.case.compare == "exact" or self.case.tolerance is not None
 
     @property
     def agrees(self) -> bool:
         """Whether the simulators agree as far as the case asks for it."""
         if self.case.compare == "exact":
             return self.largest_difference_s <= TOLERANCE_S and self.same_place == 1.0
-        return not self.is_checked or all(abs(figure.ratio - 1) <= TOLERANCE_RATIO for figure in self.figures)
+        return all(figure.agrees for figure in (*self.figures, *self.instances))
 
 
 def load(folder: str | Path) -> Loaded:
@@ -125,13 +131,14 @@ def compare(loaded: Loaded) -> Comparison:
     instances: tuple[Figure, ...] = ()
     if loaded.their_active is not None:
         end_s = float(np.nanmax([theirs["completion_s"], ours["completion_s"]]))
-        instances = tuple(_instances(list(case.instances_per_region), loaded.their_active, run.active, end_s))
+        moves = Figure("moves", len(loaded.their_active[0]) - 1, run.moves, MOVES if case.tolerance else None)
+        instances = (moves, *_instances(case, loaded.their_active, run.active, end_s))
     return Comparison(
         case=case,
         requests=len(requests),
         largest_difference_s=max(_largest_difference(ours[name], theirs[name]) for name in TIMESTAMPS),
         same_place=float(np.mean(same)),
-        figures=tuple(_figures(requests, theirs, ours)),
+        figures=tuple(replace(figure, tolerance=case.tolerance) for figure in _figures(requests, theirs, ours)),
         instances=instances,
     )
 
@@ -168,15 +175,16 @@ PARTS = 8
 
 
 def _instances(
-    models: list[str], theirs: tuple[NDArray[np.float64], NDArray[np.int64]], ours: NDArray[np.int64], end_s: float
+    case: Case, theirs: tuple[NDArray[np.float64], NDArray[np.int64]], ours: NDArray[np.int64], end_s: float
 ) -> Iterator[Figure]:
     """Mean active instances over the whole run, then over equal parts of it, for each model."""
     times_s = np.arange(0.0, end_s, SAMPLE_S)
     their_rows = theirs[1][np.searchsorted(theirs[0], times_s, side="right") - 1]
     our_rows = ours[np.minimum(np.arange(len(times_s)), len(ours) - 1)]
-    for model, name in enumerate(models):
+    for model, name in enumerate(case.instances_per_region):
         both = their_rows[:, model], our_rows[:, model]
-        yield Figure(f"{name}, whole run", *(float(np.mean(rows)) for rows in both))
+        their_mean, our_mean = (float(np.mean(rows)) for rows in both)
+        yield Figure(f"{name}, whole run", their_mean, our_mean, case.tolerance)
         for part in np.array_split(np.arange(len(times_s)), min(PARTS, len(times_s))):
             span = f"{times_s[part[0]]:.0f} to {times_s[part[-1]] + SAMPLE_S:.0f} s"
             yield Figure(f"{name}, {span}", *(float(np.mean(rows[part])) for rows in both))

@@ -28,6 +28,9 @@ MAX_TOKENS = 2**30
 OUTCOME = np.dtype([(name, np.float64) for name in TIMESTAMPS] + [("region", np.int64), ("instance", np.int64)])
 """What became of one request. A time that did not happen is NaN; region and instance are -1 where it was not served."""
 
+FIXED, SCALING = 0.05, 0.02
+"""Shares within which figures agree in cases of a fixed fleet, and of one that scales."""
+
 CHOICES = {
     "vm_type": (A100,),
     "scaling": ("none", "reactive"),
@@ -59,9 +62,11 @@ class Case:
         return self.folder.resolve().name
 
     @property
-    def is_fixed(self) -> bool:
-        """Whether the fleet never changes and nothing is queued centrally."""
-        return self.scaling == "none" and self.niw_release == "none"
+    def tolerance(self) -> float | None:
+        """Share within which latency, and mean instances where the fleet scales, agree; None where central queues' rules differ."""
+        if self.niw_release != "none":
+            return None
+        return FIXED if self.scaling == "none" else SCALING
 
 
 @dataclass(frozen=True)

@@ -11,21 +11,14 @@ from numpy.typing import NDArray
 from sageserve_env.evaluation.golden_files import OUTCOME, TIMESTAMPS, Case
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk
-from sageserve_env.world import LeadTimes, Scaling, World, golden_world
-from sageserve_env.world.presets import FIXED_FLEET, NIW_AUTHORS, NIW_UNMANAGED
+from sageserve_env.world import World, golden_world
+from sageserve_env.world.presets import FIXED_FLEET, LEAD_TIMES_AUTHORS, NIW_AUTHORS, NIW_UNMANAGED, SCALING_AUTHORS
 
 SAMPLE_S = 10.0
 """Time between two counts of active instances."""
 
 GIVE_UP_S = 7 * 86_400.0
 """A request still in the system this long after the last completion is taken for lost (and counts as a disagreement)."""
-
-AUTHORS_SCALING = Scaling(tick_s=1.0, scale_out_utilization=0.5, scale_in_utilization=0.25, cool_down_s=65.0, min_instances=2)
-"""The authors' reactive rule, as near as the knobs come: they decide at each arrival, here a tick of a second does; they wait 65 s
-after reclaiming a VM that holds the model, 155 s after taking another model's, not at all after a scale-in; here 65 s after any."""
-
-AUTHORS_LEAD_TIMES = LeadTimes(reclaim_s=0.0, redeploy_s=0.0, remote_fetch_s=0.0)
-"""Their instances join at once."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +67,12 @@ class Run:
     Attributes:
         outcomes: Of each request, in order; shape (n,), dtype ``OUTCOME``.
         active: Active instances of each model every ``SAMPLE_S`` from 0 to the end, shape (n_samples, n_models).
+        moves: Instances added and released.
     """
 
     outcomes: NDArray[np.void]
     active: NDArray[np.int64]
+    moves: int
 
 
 def world_of(case: Case, niw_slo_s: float | None = None) -> World:
@@ -91,8 +86,8 @@ def world_of(case: Case, niw_slo_s: float | None = None) -> World:
     world = golden_world(
         case.instances_per_region,
         niw=NIW_AUTHORS if case.niw_release == "on_completion" else NIW_UNMANAGED,
-        scaling=AUTHORS_SCALING if reactive else FIXED_FLEET,
-        lead_times=AUTHORS_LEAD_TIMES if reactive else None,
+        scaling=SCALING_AUTHORS if reactive else FIXED_FLEET,
+        lead_times=LEAD_TIMES_AUTHORS if reactive else None,
     )
     if niw_slo_s is not None:
         offset_s = float(math.floor(4 * niw_slo_s / 5))
@@ -122,7 +117,8 @@ def simulate(world: World, requests: Chunk) -> Run:
         seen = sim.telemetry()
         if finished < (now_finished := int(seen.completed.sum() + seen.rejected.sum())):
             finished, give_up_s = now_finished, max(give_up_s, sim.now_s + GIVE_UP_S)
-    return Run(_outcomes(sim, len(requests)), np.array(active))
+    fleet = sim.metrics().fleet_total
+    return Run(_outcomes(sim, len(requests)), np.array(active), fleet.scale_outs + fleet.scale_ins)
 
 
 def _free(knobs: Knobs, world: World) -> Knobs:

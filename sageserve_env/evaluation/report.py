@@ -76,6 +76,8 @@ def facts_table(result: Result) -> Table:
         f"{number(total.slo_missed)} missed their level; {number(total.unattainable)} of them no fleet could have met",
         f"{number(scaling.scale_outs)} scale-outs ({number(metrics.blocked_scale_outs)} blocked), "
         f"{number(scaling.scale_ins)} scale-ins",
+        f"as the paper's authors count: {number(scaling.peak_15min_h, 1)} instance-hours (most active in each 15 min), "
+        f"{number(scaling.waste_by_moves_h, 1)} h of waste (scale-outs × time to redeploy)",
     )
     table = Table(box=None, show_header=False, padding=(0, 0))
     for line in lines:

@@ -42,6 +42,7 @@ def settings(world: World) -> Array:
     row = np.zeros(1, st.SETTINGS)
     values = {
         "tick_s": world.scaling.tick_s,
+        "scale_in_cool_down_s": -1.0 if world.scaling.scale_in_cool_down_s is None else world.scaling.scale_in_cool_down_s,
         "overhead_s": world.serving.iteration_overhead_s,
         "mixed_factor": world.serving.mixed_factor,
         "promote_after_s": world.niw.promote_after_s,
@@ -62,6 +63,10 @@ def settings(world: World) -> Array:
         "regions": len(world.regions),
         "niw_pool": first_pool(world, "NIW"),
         "group_size": world.routing.group_size,
+        "scale_on_arrival": world.scaling.trigger == "arrival",
+        "lead_time_pauses": world.scaling.lead_time_holds == "next_move",
+        "drain_last": world.scaling.drains == "last",
+        "reclaim_draining": world.scaling.reclaims_draining,
     }
     for name, value in values.items():
         row[name] = value

@@ -10,7 +10,7 @@ from sageserve_env.sim.batching import iteration_end, reach_region
 from sageserve_env.sim.events import schedule
 from sageserve_env.sim.queues import has_room
 from sageserve_env.sim.routing import arrival
-from sageserve_env.sim.scaling import best_spot, enforce_bounds, instance_ready, scale_tick
+from sageserve_env.sim.scaling import best_spot, enforce_bounds, instance_ready, scale_by_utilization, scale_tick
 from sageserve_env.sim.state import BATCH_LIMIT, PROVISIONING, Sim
 from sageserve_env.sim.vms import acquire, activate
 
@@ -68,6 +68,8 @@ def handle(s: Sim, source: int) -> None:
         else:
             iteration_end(s, vm)
     elif source < ways:
+        if s.settings[0].scale_on_arrival:
+            scale_by_utilization(s, s.flight[s.transit[source].head].endpoint)
         reach_region(s, source)
     else:
         scale_tick(s)

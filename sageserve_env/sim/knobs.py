@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,6 +28,8 @@ class Knobs:
         scale_out_utilization: Utilization above which the tick adds an instance, shape (N,), 0 to 1.
         scale_in_utilization: Utilization below which the tick removes one, shape (N,), 0 to 1.
         cool_down_s: Seconds between two moves of the tick, shape (N,), 0 to 1e9.
+        emergency_utilization: Utilization above which the tick goes one instance past the cap, shape (N,), 0 or more. Where it is
+            finite, one instance more than the cap is not too many.
         routing_threshold: Utilization below which a preferred region is taken, shape (M,), 0 to 1e6.
         region_weight: Divides the utilization that routing sees, shape (M, R), 0 to 1e6; 1 by default, 0 uses the region last.
         niw_release: Utilization at or under which one and two NIW requests are released, shape (M, 2), 0 to 1: high, then low.
@@ -38,6 +41,7 @@ class Knobs:
     scale_out_utilization: NDArray[np.float64]
     scale_in_utilization: NDArray[np.float64]
     cool_down_s: NDArray[np.float64]
+    emergency_utilization: NDArray[np.float64]
     routing_threshold: NDArray[np.float64]
     region_weight: NDArray[np.float64]
     niw_release: NDArray[np.float64]
@@ -54,7 +58,8 @@ class Knobs:
             scale_out_utilization=np.full(n, world.scaling.scale_out_utilization),
             scale_in_utilization=np.full(n, world.scaling.scale_in_utilization),
             cool_down_s=np.full(n, world.scaling.cool_down_s),
-            routing_threshold=np.full(m, world.routing.utilization_threshold),
+            emergency_utilization=np.full(n, world.scaling.emergency_utilization),
+            routing_threshold=np.full(m, min(world.routing.utilization_threshold, MOST_LOAD)),
             region_weight=np.ones((m, r)),
             niw_release=np.tile(np.array(world.niw.release_utilization, dtype=np.float64), (m, 1)),
             admission_order=admission_order,
@@ -85,6 +90,7 @@ RANGES = {
     "scale_out_utilization": (0, 1),
     "scale_in_utilization": (0, 1),
     "cool_down_s": (0, LONGEST_PAUSE_S),
+    "emergency_utilization": (0, math.inf),
     "routing_threshold": (0, MOST_LOAD),
     "region_weight": (0, MOST_LOAD),
     "niw_release": (0, 1),
@@ -92,11 +98,14 @@ RANGES = {
 """Least and most of each knob's values."""
 
 
+BY_ENDPOINT = ("scale_out_utilization", "scale_in_utilization", "cool_down_s", "emergency_utilization")
+
+
 def shapes(world: World) -> dict[str, tuple[int, ...]]:
     """The shape of each knob in a world."""
     n, m = len(world.regions) * len(world.models) * len(world.pools), len(world.models)
     by_type = (n, len(world.vm_types))
-    by_endpoint = dict.fromkeys(("scale_out_utilization", "scale_in_utilization", "cool_down_s"), (n,))
+    by_endpoint = dict.fromkeys(BY_ENDPOINT, (n,))
     by_model = {"routing_threshold": (m,), "region_weight": (m, len(world.regions)), "niw_release": (m, 2)}
     return {"floor": by_type, "cap": by_type, **by_endpoint, **by_model}
 

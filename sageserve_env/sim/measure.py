@@ -206,10 +206,23 @@ def fleet_cells(world: World, arrays: dict[str, Any]) -> Cells:
     return {
         **{name: fleet[name].sum(axis=2, dtype=np.int64) for name in FLEET_SUMS},
         **hours,
+        "peak_15min_h": quarter_peaks_s(arrays).reshape(fleet.shape).sum(axis=2) / HOUR_S,
+        "waste_by_moves_h": fleet["scale_outs"].sum(axis=2) * world.lead_times.redeploy_s / HOUR_S,
         "dollars": sum(hours.values()) * price,
         "kv_used": used.sum(axis=2, keepdims=True) * token_bytes,
         "kv_capacity": capacity.sum(axis=2, keepdims=True) * token_bytes,
     }
+
+
+def quarter_peaks_s(arrays: dict[str, Any]) -> NDArray[np.float64]:
+    """Seconds up to now times the most active instances of each quarter of an hour, by (endpoint, VM type), shape (N * K,)."""
+    fleet, now_s = arrays["fleet"], float(arrays["clock"][0]["now_s"])
+    quarter = int(now_s // st.QUARTER_S)
+    since = quarter - fleet["quarter"]
+    closed = fleet["peaks"] + np.where(since > 0, fleet["quarter_peak"] + (since - 1) * fleet["active"], 0)
+    open_peak = np.where(since > 0, fleet["active"], fleet["quarter_peak"])
+    seconds: NDArray[np.float64] = st.QUARTER_S * closed + (now_s - st.QUARTER_S * quarter) * open_peak
+    return seconds
 
 
 def fleet_rows(world: World, scope: str, cells: Cells) -> list[FleetRow]:

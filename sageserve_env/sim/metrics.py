@@ -90,8 +90,12 @@ class FleetRow:
         scope: ``"total"``, ``"model"``, ``"region"`` or ``"model-region-vm_type"``.
         model, region, vm_type: Names; ``"all"`` where merged.
         active, provisioning, draining: Instances now.
-        active_h, provisioning_h, draining_h: Instance-hours so far, up to now. Provisioning serves nobody: it is waste.
+        active_h, provisioning_h, draining_h: Instance-hours so far, up to now: what is paid for. Provisioning serves nobody: it is
+            waste.
+        peak_15min_h: Active instance-hours as the authors of the paper count them: of every quarter of an hour the most instances
+            that were active at once, times a quarter of an hour. Never less than ``active_h``; merged rows add them up.
         scale_outs, scale_ins: Instances added and released so far.
+        waste_by_moves_h: Waste as they count it: ``scale_outs`` times the world's time to redeploy a VM, whatever each took.
         mean_utilization: Effective memory utilization, 0 to 1: byte-seconds of KV memory in use over byte-seconds that active
             instances had; over all VM types of the model and region, whichever type the row names. NaN if none was active.
         dollars: Active, provisioning and draining hours at list price.
@@ -107,8 +111,10 @@ class FleetRow:
     active_h: float
     provisioning_h: float
     draining_h: float
+    peak_15min_h: float
     scale_outs: int
     scale_ins: int
+    waste_by_moves_h: float
     mean_utilization: float
     dollars: float
 

@@ -46,6 +46,7 @@ def write_knobs(state: dict[str, NDArray[Any]], knobs: Knobs) -> None:
     endpoint["scale_out_utilization"] = knobs.scale_out_utilization
     endpoint["scale_in_utilization"] = knobs.scale_in_utilization
     endpoint["cool_down_s"] = knobs.cool_down_s
+    endpoint["emergency_utilization"] = knobs.emergency_utilization
     model_knobs["routing_threshold"] = knobs.routing_threshold
     model_knobs["release_high"] = np.asarray(knobs.niw_release)[:, 0]
     model_knobs["release_low"] = np.asarray(knobs.niw_release)[:, 1]

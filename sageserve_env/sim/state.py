@@ -19,6 +19,9 @@ SPOT, PROVISIONING, ACTIVE, DRAINING = 0, 1, 2, 3
 
 FCFS, EDF, PF, DPA = 0, 1, 2, 3
 
+QUARTER_S = 900.0
+"""Of each quarter of an hour the most active instances are kept: the authors' measure of instance-hours."""
+
 BATCH_LIMIT = 512
 N_QUEUES = 2 * N_TIERS + 1
 DECODE_QUEUE = 2 * N_TIERS
@@ -73,6 +76,7 @@ ENDPOINT = np.dtype(
         ("scale_out_utilization", "f8"),  # knobs
         ("scale_in_utilization", "f8"),
         ("cool_down_s", "f8"),
+        ("emergency_utilization", "f8"),
     ],
     align=True,
 )
@@ -107,6 +111,9 @@ FLEET = np.dtype(
         ("draining_s", "f8"),
         ("scale_outs", "i8"),
         ("scale_ins", "i8"),
+        ("quarter", "i8"),  # quarter of an hour of the last change of ``active``
+        ("quarter_peak", "i4"),  # most active in it
+        ("peaks", "i8"),  # sum of that over the quarters before
     ],
     align=True,
 )
@@ -141,6 +148,7 @@ INSTANCE = np.dtype(
         ("run_start_s", "f8"),
         ("iteration_s", "f8"),
         ("state_since_s", "f8"),
+        ("released_s", "f8"),  # when it last began to drain
         ("state", "i4"),
         ("waiting", "i4"),
         ("prefills", "i4"),  # members of the running batch
@@ -202,6 +210,7 @@ MODEL_KNOBS = np.dtype(
 SETTINGS = np.dtype(
     [
         ("tick_s", "f8"),
+        ("scale_in_cool_down_s", "f8"),  # negative: as the knob
         ("overhead_s", "f8"),
         ("mixed_factor", "f8"),
         ("promote_after_s", "f8"),
@@ -222,6 +231,10 @@ SETTINGS = np.dtype(
         ("regions", "i4"),
         ("niw_pool", "i4"),
         ("group_size", "i4"),
+        ("scale_on_arrival", "i4"),
+        ("lead_time_pauses", "i4"),
+        ("drain_last", "i4"),
+        ("reclaim_draining", "i4"),
     ],
     align=True,
 )

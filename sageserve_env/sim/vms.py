@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from sageserve_env.compile import kernel
 from sageserve_env.sim.events import NEVER_S, schedule
-from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, SPOT, Sim
+from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, QUARTER_S, SPOT, Sim
 
 
 @kernel
@@ -52,14 +54,26 @@ def count(s: Sim, vm: int, change: int) -> None:
         return
     fleet, endpoint = s.fleet[inst.endpoint * vm_types + inst.vm_type], s.endpoint[inst.endpoint]
     if inst.state == ACTIVE:
+        begin_quarter(s, fleet)
         fleet.active += change
         endpoint.active += change
+        fleet.quarter_peak = max(fleet.quarter_peak, fleet.active)
     elif inst.state == PROVISIONING:
         fleet.provisioning += change
         endpoint.provisioning += change
     else:
         fleet.draining += change
         endpoint.draining += change
+
+
+@kernel
+def begin_quarter(s: Sim, fleet: Any) -> None:
+    """Book the most active instances of the quarters of an hour that are over, before their number changes."""
+    quarter = int(s.clock[0].now_s // QUARTER_S)
+    if quarter > fleet.quarter:
+        fleet.peaks += fleet.quarter_peak + (quarter - fleet.quarter - 1) * fleet.active
+        fleet.quarter = quarter
+        fleet.quarter_peak = fleet.active
 
 
 @kernel
@@ -94,14 +108,23 @@ def activate(s: Sim, vm: int) -> None:
     inst.serial = ep.created
     ep.created += 1
     inst.kv_capacity = s.profile[inst.profile].kv_tokens
+    ep.kv_token_bytes = s.profile[inst.profile].kv_token_bytes
+    enlist(s, vm)
+    schedule(s.event, source_of(s, vm), NEVER_S)
+
+
+@kernel
+def enlist(s: Sim, vm: int) -> None:
+    """Put a VM behind the active instances of its endpoint; what it runs counts there from now on."""
+    inst = s.instance[vm]
+    ep = s.endpoint[inst.endpoint]
     integrate_kv(s, inst.endpoint)
     ep.kv_capacity += inst.kv_capacity
-    ep.kv_token_bytes = s.profile[inst.profile].kv_token_bytes
     ep.kv_bytes += s.profile[inst.profile].kv_bytes
+    ep.kv_used += inst.kv_used
     ep.largest_kv = max(ep.largest_kv, inst.kv_capacity)
     s.member[inst.endpoint, ep.active] = vm
     change_state(s, vm, ACTIVE)
-    schedule(s.event, source_of(s, vm), NEVER_S)
 
 
 @kernel
@@ -122,6 +145,7 @@ def drain(s: Sim, vm: int) -> None:
             ep.largest_kv = max(ep.largest_kv, s.instance[other].kv_capacity)
             kept += 1
     change_state(s, vm, DRAINING)
+    inst.released_s = inst.state_since_s
     if inst.prefills + inst.decodes == 0:
         donate(s, vm)
 

@@ -132,6 +132,21 @@ NIW_UNMANAGED = NiwQueue(managed=False, promote_after_s=math.inf)
 NIW_AUTHORS = NiwQueue(release_utilization=(0.6, 0.5), release_count=(2, 1), release_on_tick=False, promote_after_s=math.inf)
 """The authors' release rule [C]: two requests at a utilization in (0.5, 0.6], one at or under 0.5 (the paper: one, then two)."""
 
+SCALING_AUTHORS = Scaling(
+    scale_out_utilization=0.5,
+    scale_in_utilization=0.25,
+    cool_down_s=5.0,
+    trigger="arrival",
+    scale_in_cool_down_s=0.0,
+    lead_time_holds="next_move",
+    drains="last",
+    reclaims_draining=True,
+)
+"""The authors' reactive rule [C]: decided at each arrival, without a pause after a move in."""
+
+LEAD_TIMES_AUTHORS = LeadTimes(reclaim_s=60.0, redeploy_s=150.0, remote_fetch_s=150.0)
+"""Theirs [C], for which the next move waits: 65 s and 155 s with the pause. Every region stores every model."""
+
 
 def golden_world(
     instances: dict[str, int],

@@ -5,6 +5,7 @@ Every constant that the paper or the authors' code gives is a default here; sect
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 TIERS = ("IW-F", "IW-N", "NIW")
@@ -154,6 +155,7 @@ class Routing:
     """Global routing (paper section 5): first preferred region below the threshold, else the least utilized."""
 
     utilization_threshold: float = 0.7
+    """Infinity: requests never leave the first region of their order."""
     delay_s: float = 0.0
     """Constant time between the routing decision and the arrival at the region, on top of the network latency."""
     group_size: int = 0
@@ -183,13 +185,37 @@ class NiwQueue:
 
 @dataclass(frozen=True)
 class Scaling:
-    """Defaults of the autoscaling tick (paper section 5); a policy sets them at run time as knobs."""
+    """Autoscaling (paper section 5). Thresholds and the cool-down are defaults, which a policy sets at run time as knobs.
+
+    Attributes:
+        tick_s: Seconds between two ticks, at which bounds are enforced and idle endpoints ask for more work.
+        scale_out_utilization: Above it an endpoint moves one instance out.
+        scale_in_utilization: Below it, one in.
+        cool_down_s: Pause of an endpoint after a move.
+        min_instances: Least instances of an endpoint, for policies.
+        trigger: When an endpoint compares its utilization with the thresholds: at every ``"tick"``, or at each ``"arrival"`` of a
+            request there, before the request joins an instance.
+        scale_in_cool_down_s: Pause after a move in; None: ``cool_down_s``.
+        lead_time_holds: What waits for the lead time of a new instance: the ``"vm"``, which is provisioning meanwhile, or the
+            endpoint's ``"next_move"``: the instance joins at once, and the lead time is added to the pause.
+        drains: Which instance is released: the one with the ``"least_pending"`` tokens, or the ``"last"`` in the endpoint's order;
+            where instances stand in groups (``Routing.group_size``), the last of the last whole group.
+        reclaims_draining: Whether a move out may take back an instance of the endpoint that is still draining. Of those and the
+            spot VMs that hold the model, the one that was released first goes first.
+        emergency_utilization: Above it an endpoint may have one instance more than its cap.
+    """
 
     tick_s: float = 15.0
     scale_out_utilization: float = 0.7
     scale_in_utilization: float = 0.3
     cool_down_s: float = 15.0
     min_instances: int = 2
+    trigger: str = "tick"
+    scale_in_cool_down_s: float | None = None
+    lead_time_holds: str = "vm"
+    drains: str = "least_pending"
+    reclaims_draining: bool = False
+    emergency_utilization: float = math.inf
 
 
 @dataclass(frozen=True)

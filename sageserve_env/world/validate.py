@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from itertools import combinations, pairwise, product
 
@@ -46,6 +47,7 @@ SHORTEST_TICK_S = 0.01
 LARGEST_TOKENS = 1e9
 MAX_RELEASED = 10**9
 KV_ADMISSION = ("two_step", "reserve")
+SCALING_CHOICES = {"trigger": ("tick", "arrival"), "lead_time_holds": ("vm", "next_move"), "drains": ("least_pending", "last")}
 
 
 def validate(world: World) -> World:
@@ -242,7 +244,10 @@ def _check_serving(world: World) -> None:
 
 
 def _check_routing(world: World) -> None:
-    require_share("routing.utilization_threshold", world.routing.utilization_threshold)
+    threshold = world.routing.utilization_threshold
+    valid = is_number(threshold) and (0 <= threshold <= 1 or threshold == math.inf)
+    remedy = "is not a utilization; give a share, 0 to 1 (infinity: requests stay in the first region)"
+    require(valid, "routing.utilization_threshold", threshold, remedy)
     require_within("routing.delay_s", world.routing.delay_s, 0, LONGEST_S, "seconds")
     require_count("routing.group_size", world.routing.group_size, 0, MAX_VMS)
 
@@ -272,6 +277,13 @@ def _check_scaling(world: World) -> None:
     require(ordered, "scaling.scale_in_utilization", scaling.scale_in_utilization, remedy)
     require_within("scaling.cool_down_s", scaling.cool_down_s, 0, LONGEST_S, "seconds")
     require_count("scaling.min_instances", scaling.min_instances, 0, MAX_VMS)
+    for field, choices in SCALING_CHOICES.items():
+        require_known(f"scaling.{field}", getattr(scaling, field), f"rule of {field}", choices)
+    if scaling.scale_in_cool_down_s is not None:
+        require_within("scaling.scale_in_cool_down_s", scaling.scale_in_cool_down_s, 0, LONGEST_S, "seconds")
+    emergency = scaling.emergency_utilization
+    valid = is_number(emergency) and emergency >= 0
+    require(valid, "scaling.emergency_utilization", emergency, "is not a utilization; give a share, 0 or more (infinity: never)")
     require_within("dpa.urgent_s", dpa.urgent_s, 0, LONGEST_S, "seconds")
     require_within("dpa.severe_s", dpa.severe_s, 0, LONGEST_S, "seconds")
 

@@ -1,4 +1,4 @@
-"""The rules of the authors' simulator for fixed fleets and interactive requests, in plain Python: slow, small and independent.
+"""The rules of the authors' simulator for interactive requests, in plain Python: slow, small and independent.
 
 Written from the published description of those rules, without looking at the package's kernels, so that a misreading in one of the
 two shows as a disagreement. It reads the measurements itself and shares no code with ``sageserve_env``.
@@ -27,6 +27,7 @@ WEIGHTS = {"llama-2-70b": 135e9, "bloom-176b": 329e9}
 KV_BYTES = {"llama-2-70b": 2_621_440, "bloom-176b": 4_014_080}
 REGIONS = ("westus", "centralus", "eastus")
 OVERHEAD_S, MIXED_FACTOR, ROUTER_S, THRESHOLD, MAX_BATCH = 0.010, 1.1, 1.0, 0.7, 512
+OUT_ABOVE, IN_BELOW, PAUSE_OWN_S, PAUSE_OTHER_S = 0.5, 0.25, 65.0, 155.0
 
 
 class StuckError(Exception):
@@ -200,16 +201,28 @@ class Instance:
 class Fleet:
     """All instances, the global router and the heap of events."""
 
-    def __init__(self, instances_per_region: dict[str, int]) -> None:
+    def __init__(self, instances_per_region: dict[str, int], is_reactive: bool = False) -> None:
         self.now_s = 0.0
+        self.is_reactive = is_reactive
         self.sequence = itertools.count()
         self.heap: list[tuple[float, int, Callable[[], None]]] = []
         curves = {model: tables(model) for model in instances_per_region}
         self.endpoints = {
-            (region, model): [Instance(self, number, model, curves[model]) for number in range(count)]
+            (region, model): groups([Instance(self, number, model, curves[model]) for number in range(count)])
             for region in REGIONS
             for model, count in instances_per_region.items()
         }
+        self.curves = curves
+        self.created = dict.fromkeys(self.endpoints, 0) | {(r, m): instances_per_region[m] for r, m in self.endpoints}
+        self.spot: dict[tuple[str, str], list[Instance]] = {place: [] for place in self.endpoints}
+        self.pause_until_s = dict.fromkeys(self.endpoints, 0.0)
+        self.moves: list[tuple[float, str, str, int]] = []
+        self.killed_at_work = 0
+        self.everything = [instance for place in self.endpoints for instance in self.instances(*place)]
+
+    def instances(self, region: str, model: str) -> list[Instance]:
+        """The active instances of an endpoint, in order."""
+        return [instance for group in self.endpoints[region, model] for instance in group]
 
     def at(self, time_s: float, action: Callable[[], None]) -> None:
         """Queue an action."""
@@ -217,7 +230,7 @@ class Fleet:
 
     def utilization(self, region: str, model: str) -> float:
         """KV memory in use over KV memory, of an endpoint."""
-        instances = self.endpoints[region, model]
+        instances = self.instances(region, model)
         used = sum(instance.kv_tokens for instance in instances) * KV_BYTES[model]
         return used / sum(instance.capacity for instance in instances)
 
@@ -231,9 +244,37 @@ class Fleet:
 
     def deliver(self, request: Request) -> None:
         """The endpoint: the group with the shortest queue in it, there the instance with the least scheduled tokens."""
-        instances = self.endpoints[request.region, request.model]
-        group = min(groups(instances), key=lambda members: min(instance.pending for instance in members))
+        if self.is_reactive:
+            self.scale(request.region, request.model)
+        standing = self.endpoints[request.region, request.model]
+        group = min(standing, key=lambda members: min(instance.pending for instance in members))
         min(group, key=lambda instance: instance.scheduled).assign(request)
+
+    def scale(self, region: str, model: str) -> None:
+        """One instance out or in at once, by the utilization of the endpoint, unless it pauses."""
+        place = region, model
+        if self.now_s < self.pause_until_s[place]:
+            return
+        use = self.utilization(region, model)
+        before = len(self.instances(region, model))
+        if use > OUT_ABOVE:
+            donors = [other for other in self.curves if self.spot[region, other]]
+            if self.spot[place]:
+                join(self.endpoints[place], self.spot[place].pop(0))
+                self.pause_until_s[place] = self.now_s + PAUSE_OWN_S
+            elif donors:
+                killed = self.spot[region, donors[0]].pop(0)
+                self.killed_at_work += bool(killed.batch)
+                new = Instance(self, self.created[place], model, self.curves[model])
+                self.created[place] += 1
+                self.everything.append(new)
+                join(self.endpoints[place], new)
+                self.pause_until_s[place] = self.now_s + PAUSE_OTHER_S
+        elif use < IN_BELOW and before > 2:
+            self.spot[place].append(leave(self.endpoints[place]))
+        change = len(self.instances(region, model)) - before
+        if change:
+            self.moves.append((self.now_s, region, model, change))
 
     def serve(self, trace: Iterable[Request]) -> None:
         """Play a trace, in order of arrival, to the end.
@@ -248,7 +289,7 @@ class Fleet:
             self.route(request)
         while self.heap:
             self.step()
-        if any(instance.waiting for instances in self.endpoints.values() for instance in instances):
+        if any(instance.waiting for instance in self.everything):
             raise StuckError("requests wait on an instance that has stopped")
 
     def step(self) -> None:
@@ -265,14 +306,35 @@ def groups(instances: list[Instance]) -> list[list[Instance]]:
     return head + [rest[k : k + 2] for k in range(0, len(rest), 2)]
 
 
-def serve(instances_per_region: dict[str, int], trace: list[Request]) -> list[Request]:
-    """Serve a trace on a fixed fleet and return the same requests with their times.
+def join(standing: list[list[Instance]], new: Instance) -> None:
+    """An instance joins: a last group of three gives its last instance to a new group, else the first group of two takes it."""
+    if len(standing[-1]) == 3:
+        standing.append([standing[-1].pop(), new])
+    else:
+        two_twos = len(standing) > 1 and len(standing[-2]) == 2
+        standing[-2 if two_twos else -1].append(new)
+
+
+def leave(standing: list[list[Instance]]) -> Instance:
+    """The instance that leaves: the last of a last group of three, the very last of two groups of two, else of the group before."""
+    if len(standing[-1]) == 3:
+        return standing[-1].pop()
+    if len(standing[-2]) == 2:
+        left = standing[-1].pop()
+        standing[-2].extend(standing.pop())
+        return left
+    return standing[-2].pop()
+
+
+def serve(instances_per_region: dict[str, int], trace: list[Request], is_reactive: bool = False) -> Fleet:
+    """Serve a trace, whose requests get their times; returns the fleet at the end.
 
     Raises:
         StuckError: Requests block each other for ever.
     """
-    Fleet(instances_per_region).serve(trace)
-    return trace
+    fleet = Fleet(instances_per_region, is_reactive)
+    fleet.serve(trace)
+    return fleet
 
 
 def read_trace(path: Path) -> list[Request]:

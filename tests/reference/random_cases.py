@@ -21,11 +21,12 @@ CAPACITY = {model: (authors.GPU_BYTES - authors.WEIGHTS[model]) / authors.KV_BYT
 
 @dataclass(frozen=True)
 class RandomCase:
-    """A fleet and a trace."""
+    """A fleet, which may scale, and a trace."""
 
     seed: int
     fleet: dict[str, int]
     requests: Chunk
+    is_reactive: bool = False
 
 
 def draw(seed: int, n: int | None = None, most_instances: int = 3) -> RandomCase:
@@ -43,6 +44,23 @@ def draw(seed: int, n: int | None = None, most_instances: int = 3) -> RandomCase
     most = np.array([CAPACITY[name] for name in names])[model]
     requests["prompt_tokens"], requests["output_tokens"] = draw_sizes(rng, n, most)
     return RandomCase(seed, fleet, requests)
+
+
+def draw_reactive(seed: int) -> RandomCase:
+    """A case whose fleet scales: two to six instances of each model, quiet and busy stretches, requests that fill memory."""
+    rng = np.random.default_rng(seed)
+    fleet = {name: int(rng.integers(2, 7)) for name in MODELS}
+    n = int(rng.choice([500, 1500, 3000]))
+    requests = np.zeros(n, REQUEST_DTYPE)
+    stretch = np.repeat(np.exp(rng.normal(0.0, 1.0, n // 50)), 50)
+    requests["arrival_s"] = np.round(np.cumsum(rng.exponential(rng.uniform(0.1, 1.0), n) * stretch), 6)
+    busy = rng.random() < 0.5
+    requests["model"] = rng.random(n) < (0.5 if busy else 0.5 + 0.45 * np.sin(np.arange(n) / n * rng.uniform(3, 20)))
+    requests["origin"] = rng.choice(3, n, p=rng.dirichlet(np.full(3, 2.0)))
+    requests["preference"] = rng.integers(0, 2, n)
+    requests["prompt_tokens"] = np.clip(np.exp(rng.normal(rng.uniform(7.5, 8.7), 0.8, n)), 10, 30_000)
+    requests["output_tokens"] = np.clip(np.exp(rng.normal(rng.uniform(4.0, 5.5), 0.8, n)), 2, 2000)
+    return RandomCase(seed, fleet, requests, is_reactive=True)
 
 
 def draw_arrivals(rng: np.random.Generator, n: int) -> np.ndarray:
@@ -90,10 +108,15 @@ def to_authors(case: RandomCase) -> list[authors.Request]:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How the two differ on a case. ``first_different`` is the first request, by time, that differs, or None."""
+    """How the two differ on a case. ``first_different`` is the first request, by time, that differs, or None.
+
+    ``same_place``: share of requests in the same region and, on a fixed fleet, the same instance.
+    """
 
     difference_s: float
     same_place: float
+    moves: tuple[int, int]
+    killed_at_work: int
     first_different: int | None
     rerouted: float
     waited: float
@@ -102,20 +125,23 @@ class Outcome:
 def compare(case: RandomCase) -> Outcome | None:
     """Serve a case with both; None where the authors' rules get stuck for ever."""
     try:
-        theirs = authors.serve(case.fleet, to_authors(case))
+        fleet = authors.serve(case.fleet, theirs := to_authors(case), case.is_reactive)
     except authors.StuckError:
         return None
-    ours = simulate(world_of(Case(Path(f"random-{case.seed}"), case.fleet, "exact")), case.requests).outcomes
+    scaling = "reactive" if case.is_reactive else "none"
+    run = simulate(world_of(Case(Path(f"random-{case.seed}"), case.fleet, "exact", scaling=scaling)), case.requests)
+    ours = run.outcomes
     times = np.array([[getattr(request, name) for name in TIMESTAMPS] for request in theirs])
     gaps = np.abs(np.stack([ours[name] for name in TIMESTAMPS], axis=1) - times).max(axis=1)
     gaps[np.isnan(gaps)] = np.inf
     place = np.array([(authors.REGIONS.index(request.region), request.instance) for request in theirs])
-    same = (ours["region"] == place[:, 0]) & (ours["instance"] == place[:, 1])
+    same = (ours["region"] == place[:, 0]) & (case.is_reactive | (ours["instance"] == place[:, 1]))
     wrong = np.flatnonzero((gaps > 1e-6) | ~same)
     first = int(wrong[np.argmin(times[wrong, 0])]) if wrong.size else None
     rerouted = float(np.mean([request.region != request.order[0] for request in theirs]))
     waited = float(np.mean(times[:, 1] - times[:, 0] > authors.ROUTER_S + 5))
-    return Outcome(float(gaps.max()), float(same.mean()), first, rerouted, waited)
+    moves = len(fleet.moves), run.moves
+    return Outcome(float(gaps.max()), float(same.mean()), moves, fleet.killed_at_work, first, rerouted, waited)
 
 
 def main(count: int, first_seed: int = 0, n: int = 0, most_instances: int = 3) -> int:

@@ -17,12 +17,24 @@ def test_it_reproduces_every_request(folder):
     case = yaml.safe_load((folder / "case.yaml").read_text(encoding="utf-8"))
     with (folder / "requests.csv").open(encoding="utf-8", newline="") as file:
         recorded = {int(row["request_id"]): row for row in csv.DictReader(file)}
-    served = authors.serve(case["instances_per_region"], authors.read_trace(folder / "trace.csv"))
+    served = authors.read_trace(folder / "trace.csv")
+    fleet = authors.serve(case["instances_per_region"], served, case["scaling"] == "reactive")
     assert len(served) == len(recorded) > 0
+    assert fleet.moves == recorded_moves(folder)
     for request in served:
         row = recorded[request.request_id]
         assert (request.region, request.instance) == (row["region"], int(row["instance"]))
         assert [getattr(request, name) for name in TIMES] == pytest.approx([float(row[name]) for name in TIMES], rel=0, abs=1e-9)
+
+
+def recorded_moves(folder):
+    """Time, region, model and change of every move of ``scaling.csv``, where there is one."""
+    if not (folder / "scaling.csv").exists():
+        return []
+    with (folder / "scaling.csv").open(encoding="utf-8", newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["active_after"]]
+    change = [int(float(row["active_after"]) - float(row["active_before"])) for row in rows]
+    return [(float(row["time_s"]), row["region"], row["model"], step) for row, step in zip(rows, change, strict=True)]
 
 
 def test_two_long_prompts_block_each_other():

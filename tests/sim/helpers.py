@@ -172,10 +172,26 @@ def draw_world(rng, *, roomy):
             iteration_overhead_s=float(rng.choice([0.0, 1 / 64])),
             kv_admission=str(rng.choice(["two_step", "reserve"])),
         ),
-        routing=Routing(float(rng.random()), float(rng.choice([0.0, 0.25])), int(rng.choice([0, 2]))),
+        routing=Routing(float(rng.choice([rng.random(), np.inf])), float(rng.choice([0.0, 0.25])), int(rng.choice([0, 2, 3]))),
         niw=random_niw(rng),
-        scaling=Scaling(tick_s=float(rng.choice([1.0, 2.5, 5.0])), cool_down_s=float(rng.choice([0.0, 3.0]))),
+        scaling=random_scaling(rng),
         dpa=Dpa(float(rng.choice([0.25, 2.0])), float(rng.choice([0.5, 10.0]))),
+    )
+
+
+def random_scaling(rng):
+    """Half of them the paper's rules, the others any mixture of those that may be set."""
+    plain = Scaling(tick_s=float(rng.choice([1.0, 2.5, 5.0])), cool_down_s=float(rng.choice([0.0, 3.0])))
+    if rng.random() < 0.5:
+        return plain
+    return replace(
+        plain,
+        trigger=str(rng.choice(["tick", "arrival"])),
+        scale_in_cool_down_s=[None, 0.0, 4.0][int(rng.integers(3))],
+        lead_time_holds=str(rng.choice(["vm", "next_move"])),
+        drains=str(rng.choice(["least_pending", "last"])),
+        reclaims_draining=bool(rng.random() < 0.5),
+        emergency_utilization=float(rng.choice([np.inf, 0.0, 0.6])),
     )
 
 
@@ -240,6 +256,7 @@ def random_knobs(rng, world):
     knobs.scale_in_utilization[:] = rng.random(knobs.scale_in_utilization.shape)
     knobs.scale_out_utilization[:] = rng.random(knobs.scale_out_utilization.shape)
     knobs.cool_down_s[:] = rng.choice([0.0, 2.0, 10.0], size=knobs.cool_down_s.shape)
+    knobs.emergency_utilization[:] = rng.choice([np.inf, np.inf, 0.0, 0.8], size=knobs.emergency_utilization.shape)
     knobs.routing_threshold[:] = rng.random(knobs.routing_threshold.shape) * 1.2
     knobs.region_weight[:] = rng.choice([0.0, 0.5, 1.0, 3.0], size=knobs.region_weight.shape)
     knobs.niw_release[:] = np.sort(rng.random(knobs.niw_release.shape))[:, ::-1]

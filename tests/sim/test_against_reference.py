@@ -21,6 +21,16 @@ def test_fleets_of_several_groups(seed):
     assert outcome is None or outcome.first_different is None, outcome
 
 
+@pytest.mark.parametrize("seed", range(16))
+def test_fleets_that_scale(seed):
+    # Where a VM is given away while it still works, theirs goes on with those requests beside the new instance: no such seed here.
+    outcome = random_cases.compare(random_cases.draw_reactive(seed))
+    assert outcome is not None
+    assert outcome.killed_at_work == 0
+    assert outcome.first_different is None, outcome
+    assert outcome.moves[0] == outcome.moves[1]
+
+
 def test_the_cases_reach_what_they_are_for():
     outcomes = [outcome for seed in SEEDS if (outcome := random_cases.compare(random_cases.draw(seed))) is not None]
     assert len(outcomes) > 0.8 * len(SEEDS)

@@ -60,7 +60,8 @@ def test_rows_add_up_to_the_total(metrics):
         for name in SUMS:
             assert sum(getattr(row, name) for row in metrics.service_by(scope)) == getattr(metrics.total, name), (scope, name)
     for scope in ("model", "region", "model-region-vm_type"):
-        for name in ("active", "active_h", "provisioning_h", "draining_h", "scale_outs", "scale_ins", "dollars"):
+        hours = ("active_h", "peak_15min_h", "provisioning_h", "draining_h", "waste_by_moves_h")
+        for name in ("active", "scale_outs", "scale_ins", "dollars", *hours):
             total = getattr(metrics.fleet_total, name)
             assert sum(getattr(row, name) for row in metrics.fleet_by(scope)) == pytest.approx(total, rel=1e-12), (scope, name)
 

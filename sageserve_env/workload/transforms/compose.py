@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.identity import digest
-from sageserve_env.workload.checks import as_shares, check_seed, check_workload
+from sageserve_env.workload.checks import as_shares, check_number, check_seed, check_workload
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Stream, Workload
 from sageserve_env.workload.rng import COPIES, generator_words
+from sageserve_env.workload.transforms.early import EarlyNiwStream
 from sageserve_env.workload.transforms.operations import Counts, Operation, Shift, Slice
 from sageserve_env.workload.transforms.reweighted import ReweightedStream
 from sageserve_env.workload.transforms.weightings import Burst, Mix, Noise, Scale
@@ -80,6 +81,10 @@ class Composable(ABC):
     def model_mix(self, shares: dict[str, float]) -> Composable:
         """Other shares of models, the expected number of requests unchanged; models not named get none."""
         return self.apply(Mix("model", as_shares("model_mix", shares)))
+
+    def early_niw(self, by_s: float) -> Composable:
+        """Non-interactive requests arrive ``by_s`` seconds earlier: the queue manager knows them ahead of their time."""
+        return EarlyNiw(self, by_s)
 
     def noise(self, level: float, correlation_s: float = 3600.0, seed: int | None = None) -> Composable:
         """Rates times a log-normal level of mean 1 for each model.
@@ -154,6 +159,26 @@ class Transformed(Composable):
         base = play(self.base, world, seed)
         plan = self.operation.plan(self.base.duration_s, models, lambda: self._measured(world, seed), key)
         return ReweightedStream(base, plan, self.duration_s, key, lambda: digest(base.identity, self.operation, models, key))
+
+
+class EarlyNiw(Composable):
+    """A workload whose non-interactive requests arrive earlier, at time 0 at the earliest; the others as before."""
+
+    def __init__(self, base: Composable, by_s: float) -> None:
+        self.base = base
+        self.by_s = check_number("early_niw: by_s", by_s, unit="s")
+        self.name = f"{base.name},NIW-{by_s:g}s"
+        self.week_start_s = base.week_start_s
+        self.past = base.past
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.base.duration_s
+
+    def stream(self, world: World, seed: int) -> Stream:
+        """Start playing."""
+        return EarlyNiwStream(play(self.base, world, seed), self.by_s)
 
 
 def _depth(workload: Workload) -> int:
