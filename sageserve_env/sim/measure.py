@@ -219,8 +219,9 @@ def quarter_peaks_s(arrays: dict[str, Any]) -> NDArray[np.float64]:
     fleet, now_s = arrays["fleet"], float(arrays["clock"][0]["now_s"])
     quarter = int(now_s // st.QUARTER_S)
     since = quarter - fleet["quarter"]
-    closed = fleet["peaks"] + np.where(since > 0, fleet["quarter_peak"] + (since - 1) * fleet["active"], 0)
-    open_peak = np.where(since > 0, fleet["active"], fleet["quarter_peak"])
+    peak = np.where(now_s > fleet["changed_s"], np.maximum(fleet["quarter_peak"], fleet["active"]), fleet["quarter_peak"])
+    closed = fleet["peaks"] + np.where(since > 0, peak + (since - 1) * fleet["active"], 0)
+    open_peak = np.where(since > 0, fleet["active"], peak)
     seconds: NDArray[np.float64] = st.QUARTER_S * closed + (now_s - st.QUARTER_S * quarter) * open_peak
     return seconds
 

@@ -111,8 +111,9 @@ FLEET = np.dtype(
         ("draining_s", "f8"),
         ("scale_outs", "i8"),
         ("scale_ins", "i8"),
-        ("quarter", "i8"),  # quarter of an hour of the last change of ``active``
-        ("quarter_peak", "i4"),  # most active in it
+        ("changed_s", "f8"),  # when ``active`` last changed
+        ("quarter", "i8"),  # quarter of an hour of that change
+        ("quarter_peak", "i8"),  # most that were active for a time in it, before the change
         ("peaks", "i8"),  # sum of that over the quarters before
     ],
     align=True,

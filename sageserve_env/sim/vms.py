@@ -54,10 +54,9 @@ def count(s: Sim, vm: int, change: int) -> None:
         return
     fleet, endpoint = s.fleet[inst.endpoint * vm_types + inst.vm_type], s.endpoint[inst.endpoint]
     if inst.state == ACTIVE:
-        begin_quarter(s, fleet)
+        book_peak(s, fleet)
         fleet.active += change
         endpoint.active += change
-        fleet.quarter_peak = max(fleet.quarter_peak, fleet.active)
     elif inst.state == PROVISIONING:
         fleet.provisioning += change
         endpoint.provisioning += change
@@ -67,13 +66,17 @@ def count(s: Sim, vm: int, change: int) -> None:
 
 
 @kernel
-def begin_quarter(s: Sim, fleet: Any) -> None:
-    """Book the most active instances of the quarters of an hour that are over, before their number changes."""
-    quarter = int(s.clock[0].now_s // QUARTER_S)
+def book_peak(s: Sim, fleet: Any) -> None:
+    """Book the most active instances of each quarter of an hour up to now, before their number changes."""
+    now_s = s.clock[0].now_s
+    if now_s > fleet.changed_s:  # what lasts no time is no peak
+        fleet.quarter_peak = max(fleet.quarter_peak, fleet.active)
+    quarter = int(now_s // QUARTER_S)
     if quarter > fleet.quarter:
         fleet.peaks += fleet.quarter_peak + (quarter - fleet.quarter - 1) * fleet.active
         fleet.quarter = quarter
-        fleet.quarter_peak = fleet.active
+        fleet.quarter_peak = fleet.active if now_s > quarter * QUARTER_S else 0
+    fleet.changed_s = now_s
 
 
 @kernel

@@ -62,6 +62,9 @@ def _public_trace(file: str, name: str, **fixed: Any) -> Callable[..., Composabl
 CATALOG: dict[str, Entry] = {
     "o365-week": Entry("The paper's week from Monday on: 7.2 M requests, 4 models, 3 regions", O365Week),
     "o365-day": Entry("Its busiest day, Monday: 1.6 M requests", partial(O365Week, PEAK_DAY_S, DAY_S, name="o365-day")),
+    "o365-tuesday": Entry(
+        "Its Tuesday, the day of the authors' printed figures: 1.5 M requests", partial(O365Week, DAY_S, DAY_S, name="o365-tuesday")
+    ),
     "o365-thursday": Entry(
         "Its Thursday, Llama-2-70B's busiest day: 1.1 M requests", partial(O365Week, 3 * DAY_S, DAY_S, name="o365-thursday")
     ),

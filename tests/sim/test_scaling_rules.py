@@ -171,8 +171,8 @@ def test_without_a_threshold_requests_never_leave_their_first_region():
 def test_instance_hours_by_the_peak_of_each_quarter_of_an_hour():
     world = toy_world(vms=8, instances=1)
     sim = start(world, requests((9000.0, 5, 5)))
-    # Most active: 3 in the first quarter, 2 in the second (carried over), 2, 5 for an instant of the fourth, 1 so far of the fifth.
-    for at_s, instances in ((100.0, 3), (200.0, 2), (2700.0, 5), (2701.0, 1)):
+    # Most active: 3 in the first quarter, 2 in the second (carried over), 2, 5 for a second of the fourth, 1 so far of the fifth.
+    for at_s, instances in ((0.0, 8), (0.0, 1), (100.0, 3), (200.0, 2), (2700.0, 5), (2701.0, 1)):  # 8 last no time
         sim.advance(at_s)
         sim.apply(bounds(world, instances))
     sim.advance(4000.0)
