@@ -25,11 +25,12 @@ from baselines.long_term import Bounds, Reals, endpoint_bounds, one_pool, plan_f
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
+from sageserve_env.sim.routing import MOST_LOAD
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
 from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.sizes import table_mean
-from sageserve_env.world.checks import require, require_not_negative
+from sageserve_env.world.checks import require, require_not_negative, require_within
 from sageserve_env.world.presets import REGIONS
 from sageserve_env.world.schema import World
 
@@ -112,7 +113,7 @@ class AuthorsLongTerm(ABC):
         self._throughput = planned_throughput(world) if self.throughput is None else np.asarray(self.throughput, np.float64)
         self._knobs = Knobs.static(world)
         if not self.reroutes:
-            self._knobs.routing_threshold[:] = math.inf
+            self._knobs.routing_threshold[:] = MOST_LOAD
         self._start = equal_fleet(world, self.initial_instances)
         self.targets = []
 
@@ -159,7 +160,7 @@ class AuthorsLtU(AuthorsLongTerm):
     """LT-U: falls at once, rises while busy; above ``emergency_utilization`` one past the target, until idle.
 
     Attributes:
-        emergency_utilization: Infinity: never past the target.
+        emergency_utilization: Above 1: never past the target.
 
     Other options: see :class:`AuthorsLongTerm`.
     """
@@ -170,7 +171,7 @@ class AuthorsLtU(AuthorsLongTerm):
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
         """See :meth:`AuthorsLongTerm.reset`."""
-        require_not_negative("emergency_utilization", min(self.emergency_utilization, 1e9), "give a share, such as 0.9")
+        require_within("emergency_utilization", self.emergency_utilization, 0, MOST_LOAD, "a utilization, such as 0.9")
         super().reset(scenario, rng)
 
     def follow(self, telemetry: Telemetry, target: Bounds, is_new: bool) -> Knobs:

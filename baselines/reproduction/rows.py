@@ -11,7 +11,11 @@ FACTOR = 1.5
 AGREES, SIZE_DIFFERS, DIFFERS, UNPUBLISHED = "agrees", "direction agrees, size differs", "differs", "no published figure"
 VERDICTS = (AGREES, SIZE_DIFFERS, DIFFERS, UNPUBLISHED)
 
-UNEXPLAINED = "not investigated"
+UNEXPLAINED = "not explained"
+
+MEASURED, WATERFALL, WRITTEN = "as measured", "waterfall", "as written"
+PARTS = (MEASURED, WATERFALL, WRITTEN)
+"""Parts of the report: the authors' runs by their rules and measures; from those rules to the paper's, one by one; the latter."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +30,9 @@ class Row:
         ours: Measured; None where nothing was there to measure.
         kind: How to compare: ``"change"`` (signed, against a baseline: the sign is the direction), ``"level"`` (a size without a
             direction), ``"limit"`` (less is fine: times) or ``"no more"`` (the paper says that it is not above 0).
-        cause: Why ours disagrees, where it does.
+        cause: Why ours disagrees, where it does: what a run has shown, with the row that shows it, or ``UNEXPLAINED``.
         command: What measures it anew.
+        part: One of ``PARTS``.
     """
 
     row: str
@@ -38,6 +43,7 @@ class Row:
     kind: str = "level"
     cause: str = ""
     command: str = ""
+    part: str = ""
 
     @property
     def experiment(self) -> str:

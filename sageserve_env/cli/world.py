@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -13,7 +14,7 @@ from sageserve_env.cli.options import WorldOption
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sageserve_env.world import NiwQueue, Pool, World
+    from sageserve_env.world import NiwQueue, Pool, Routing, Scaling, World
 
 app = typer.Typer(help="List, show and check worlds: regions, models, VM types, pools.", no_args_is_help=True)
 
@@ -146,14 +147,13 @@ def rule_table(world: World) -> Table:
     """Service levels and the rules' numbers."""
     from sageserve_env.tables import TextTable
 
-    lead, scaling, serving = world.lead_times, world.scaling, world.serving
+    lead, serving = world.lead_times, world.serving
     rows = {
         "service levels": ", ".join(f"{t.name} {'done' if t.name == 'NIW' else 'TTFT'} ≤ {t.slo_s:g} s" for t in world.tiers),
-        "routing": f"first region under {world.routing.utilization_threshold:.0%}, delay {world.routing.delay_s:g} s",
+        "routing": routing_rule(world.routing),
         "serving": f"batch ≤ {serving.max_batch}, {serving.iteration_overhead_s:g} s on each iteration, "
         f"mixed × {serving.mixed_factor:g}, KV {serving.kv_admission.replace('_', '-')}",
-        "scaling": f"out above {scaling.scale_out_utilization:.0%}, in below {scaling.scale_in_utilization:.0%}, "
-        f"every {scaling.tick_s:g} s, pause {scaling.cool_down_s:g} s, at least {scaling.min_instances}",
+        "scaling": scaling_rule(world.scaling),
         "lead times": f"reclaim {lead.reclaim_s:g} s, redeploy {lead.redeploy_s:g} s, fetch weights {lead.remote_fetch_s:g} s",
         "NIW": niw_rule(world.niw),
     }
@@ -168,6 +168,21 @@ def niw_rule(niw: NiwQueue) -> str:
     if not niw.managed:
         return "routed on arrival"
     levels = zip(niw.release_count, niw.release_utilization, strict=True)
+    released = ", ".join(f"{count} at or under {level:.0%}" for count, level in levels)
+    return released + ("" if niw.promote_after_s == math.inf else f"; first after {niw.promote_after_s / 3600:g} h")
+
+
+def routing_rule(routing: Routing) -> str:
+    """Where requests are sent."""
+    threshold = routing.utilization_threshold
+    region = "the first region" if threshold == math.inf else f"first region under {threshold:.0%}"
+    return f"{region}, delay {routing.delay_s:g} s"
+
+
+def scaling_rule(scaling: Scaling) -> str:
+    """When an endpoint moves by one instance."""
+    when = "at each arrival" if scaling.trigger == "arrival" else f"every {scaling.tick_s:g} s"
     return (
-        ", ".join(f"{count} at or under {level:.0%}" for count, level in levels) + f"; first after {niw.promote_after_s / 3600:g} h"
+        f"out above {scaling.scale_out_utilization:.0%}, in below {scaling.scale_in_utilization:.0%}, "
+        f"{when}, pause {scaling.cool_down_s:g} s, at least {scaling.min_instances}"
     )

@@ -115,7 +115,9 @@ def figures_of(result: Result) -> dict[str, float]:
 
 def comparison_tables(results: Mapping[str, Result]) -> tuple[Table, Table]:
     """What each policy's fleet took, and what it cost and how it served: one row for each policy."""
-    fleet = TextTable("Policies on the same traffic: their fleets", [""], [heading for heading, _, _ in FLEET_COLUMNS.values()], gap=1)
+    fleet = TextTable(
+        "Policies on the same traffic: their fleets", [""], [heading for heading, _, _ in FLEET_COLUMNS.values()], gap=1
+    )
     fleet.caption = (
         "instance-hours: active, as paid for; by 15 min peaks: from the most active in each quarter of an hour, as the authors of "
         "the paper count; provisioning: VM-hours that served nobody; waste by moves: scale-outs times the time to redeploy, as "

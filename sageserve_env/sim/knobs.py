@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,8 +27,8 @@ class Knobs:
         scale_out_utilization: Utilization above which the tick adds an instance, shape (N,), 0 to 1.
         scale_in_utilization: Utilization below which the tick removes one, shape (N,), 0 to 1.
         cool_down_s: Seconds between two moves of the tick, shape (N,), 0 to 1e9.
-        emergency_utilization: Utilization above which the tick goes one instance past the cap, shape (N,), 0 or more. Where it is
-            finite, one instance more than the cap is not too many.
+        emergency_utilization: Utilization above which the tick goes one instance past the cap, shape (N,), 0 to 1e6. Up to 1, one
+            instance more than the cap is not too many; above 1 there is no emergency.
         routing_threshold: Utilization below which a preferred region is taken, shape (M,), 0 to 1e6.
         region_weight: Divides the utilization that routing sees, shape (M, R), 0 to 1e6; 1 by default, 0 uses the region last.
         niw_release: Utilization at or under which one and two NIW requests are released, shape (M, 2), 0 to 1: high, then low.
@@ -58,7 +57,7 @@ class Knobs:
             scale_out_utilization=np.full(n, world.scaling.scale_out_utilization),
             scale_in_utilization=np.full(n, world.scaling.scale_in_utilization),
             cool_down_s=np.full(n, world.scaling.cool_down_s),
-            emergency_utilization=np.full(n, world.scaling.emergency_utilization),
+            emergency_utilization=np.full(n, min(world.scaling.emergency_utilization, MOST_LOAD)),
             routing_threshold=np.full(m, min(world.routing.utilization_threshold, MOST_LOAD)),
             region_weight=np.ones((m, r)),
             niw_release=np.tile(np.array(world.niw.release_utilization, dtype=np.float64), (m, 1)),
@@ -90,7 +89,7 @@ RANGES = {
     "scale_out_utilization": (0, 1),
     "scale_in_utilization": (0, 1),
     "cool_down_s": (0, LONGEST_PAUSE_S),
-    "emergency_utilization": (0, math.inf),
+    "emergency_utilization": (0, MOST_LOAD),
     "routing_threshold": (0, MOST_LOAD),
     "region_weight": (0, MOST_LOAD),
     "niw_release": (0, 1),

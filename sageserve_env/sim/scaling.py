@@ -63,7 +63,7 @@ def fill_group(s: Sim, endpoint: int) -> None:
 def enforce_bounds(s: Sim, endpoint: int) -> bool:
     """Bring an endpoint within its floors and caps at once; returns whether it was outside."""
     vm_types = s.settings[0].vm_types
-    spare = 1 if s.endpoint[endpoint].emergency_utilization < NEVER_S else 0
+    spare = 1 if s.endpoint[endpoint].emergency_utilization <= 1.0 else 0
     outside = False
     for vm_type in range(vm_types):
         fleet = s.fleet[endpoint * vm_types + vm_type]

@@ -202,7 +202,7 @@ class Scaling:
             where instances stand in groups (``Routing.group_size``), the last of the last whole group.
         reclaims_draining: Whether a move out may take back an instance of the endpoint that is still draining. Of those and the
             spot VMs that hold the model, the one that was released first goes first.
-        emergency_utilization: Above it an endpoint may have one instance more than its cap.
+        emergency_utilization: Above it an endpoint may have one instance more than its cap; infinity: never.
     """
 
     tick_s: float = 15.0

@@ -282,8 +282,8 @@ def _check_scaling(world: World) -> None:
     if scaling.scale_in_cool_down_s is not None:
         require_within("scaling.scale_in_cool_down_s", scaling.scale_in_cool_down_s, 0, LONGEST_S, "seconds")
     emergency = scaling.emergency_utilization
-    valid = is_number(emergency) and emergency >= 0
-    require(valid, "scaling.emergency_utilization", emergency, "is not a utilization; give a share, 0 or more (infinity: never)")
+    valid = is_number(emergency) and (0 <= emergency <= 1 or emergency == math.inf)
+    require(valid, "scaling.emergency_utilization", emergency, "is not a utilization; give a share, 0 to 1 (infinity: never)")
     require_within("dpa.urgent_s", dpa.urgent_s, 0, LONGEST_S, "seconds")
     require_within("dpa.severe_s", dpa.severe_s, 0, LONGEST_S, "seconds")
 

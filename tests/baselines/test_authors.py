@@ -1,6 +1,5 @@
 """The authors' long-term control: its predictions, its plans, and how the fleet follows them."""
 
-import math
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from baselines.reactive import ReactivePolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
+from sageserve_env.sim.routing import MOST_LOAD
 from sageserve_env.workload import load_workload
 from sageserve_env.workload.rates import token_rates
 from sageserve_env.world import load_world
@@ -81,7 +81,7 @@ def test_they_start_from_eight_then_plan_each_hour():
     assert set(policy.decide(seen(0.0, 20)).cap.ravel()) == {8}
     knobs = policy.decide(seen(15.0, 8))
     assert knobs.floor.ravel().tolist() == knobs.cap.ravel().tolist() == [4, 2, 2, 2] * 3
-    assert np.all(np.isinf(knobs.routing_threshold))
+    assert np.all(knobs.routing_threshold == MOST_LOAD)  # no load is above it: the first region is taken
     policy.decide(seen(3600.0, 4))
     assert len(policy.targets) == 2
     assert begun(AuthorsLtI(reroutes=True)).decide(seen(15.0, 8)).routing_threshold[0] == 0.7
@@ -91,7 +91,7 @@ def test_lt_u_falls_at_once_then_rises_while_busy_and_one_past_the_target():
     policy = begun(AuthorsLtU())
     first, later = policy.decide(seen(15.0, 8)), policy.decide(seen(30.0, 3))
     assert first.cap[0] == 4
-    assert math.isinf(first.emergency_utilization[0])
+    assert first.emergency_utilization[0] > 1  # none: no instance more than the cap
     assert (later.floor[0, 0], later.cap[0, 0], later.emergency_utilization[0]) == (3, 4, 0.9)
     assert policy.decide(seen(45.0, 5)).floor[0] == 4
 

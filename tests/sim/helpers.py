@@ -256,7 +256,7 @@ def random_knobs(rng, world):
     knobs.scale_in_utilization[:] = rng.random(knobs.scale_in_utilization.shape)
     knobs.scale_out_utilization[:] = rng.random(knobs.scale_out_utilization.shape)
     knobs.cool_down_s[:] = rng.choice([0.0, 2.0, 10.0], size=knobs.cool_down_s.shape)
-    knobs.emergency_utilization[:] = rng.choice([np.inf, np.inf, 0.0, 0.8], size=knobs.emergency_utilization.shape)
+    knobs.emergency_utilization[:] = rng.choice([2.0, 2.0, 0.0, 0.8], size=knobs.emergency_utilization.shape)
     knobs.routing_threshold[:] = rng.random(knobs.routing_threshold.shape) * 1.2
     knobs.region_weight[:] = rng.choice([0.0, 0.5, 1.0, 3.0], size=knobs.region_weight.shape)
     knobs.niw_release[:] = np.sort(rng.random(knobs.niw_release.shape))[:, ::-1]

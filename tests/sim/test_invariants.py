@@ -98,6 +98,8 @@ def assert_vms_add_up(sim, telemetry, seed):
         assert np.array_equal(used[here].sum(axis=0) + telemetry.spot[r], capacity), seed
         all_s = spent_s[here].sum(axis=0) + telemetry.spot_s[r]
         assert np.allclose(all_s, capacity * sim.now_s, rtol=1e-12, atol=1e-9), seed
+    for row in sim.metrics().fleet:  # the most active in a quarter of an hour are no fewer than its mean
+        assert row.peak_15min_h >= row.active_h - 1e-9, seed
 
 
 @pytest.mark.parametrize("part", range(2))

@@ -142,7 +142,7 @@ def test_an_emergency_goes_one_past_the_cap_and_no_further():
     assert actives(sim, (4.0, 5.25, 10.25, 15.25, 26.0)) == [1, 2, 3, 3, 3]
     sim.apply(bounds(world, 1, 2))
     assert counts(sim)[0] == 3  # where emergencies count, one more than the cap is not too many
-    sim.apply(bounds(world, 1, 2, emergency_utilization=math.inf))
+    sim.apply(bounds(world, 1, 2, emergency_utilization=2.0))
     assert counts(sim)[0] == 2
     calm = replace(world, scaling=replace(world.scaling, emergency_utilization=math.inf))
     assert actives(start(calm, full, bounds(calm, 1, 2)), (26.0,)) == [2]

@@ -99,7 +99,11 @@ BROKEN = [
     ("", "holds no fields"),
     ("- published", "holds no fields"),
     ("extends: published\nregion: []", "region is not a known field (did you mean 'regions'?); allowed: extends, name, regions"),
-    ("extends: published\nscaling: {tick: 5}", "scaling.tick is not a known field (did you mean 'tick_s'?); allowed: tick_s,"),
+    ("extends: published\nscaling: {tick: 5}", "scaling.tick is not a known field (did you mean 'tick_s'?)"),
+    (
+        "extends: published\nlead_times: {reclaim: 5}",
+        "lead_times.reclaim is not a known field (did you mean 'reclaim_s'?); allowed: reclaim_s,",
+    ),
     ("extends: published\nscaling: {1: 5}", "scaling.1 is not a known field"),
     ("extends: published\nscaling: 5", "scaling = 5 is not a mapping"),
     ("extends: published\nscaling: {tick_s: fast}", "scaling.tick_s = 'fast' is not a number"),
