@@ -45,4 +45,5 @@ def check_kinds(value: Any, hint: Any, where: str) -> None:
 def require_kind(rule: bool, value: object, where: str, kind: str) -> None:
     """Raise unless the rule holds."""
     if not rule:
-        raise InputError(f"{where or 'world'} = {shown(value)} is no {kind}; give one")
+        remedy = "give one" if where else "give load_world(NAME or FILE)"
+        raise InputError(f"{where or 'world'} = {shown(value)} is no {kind}; {remedy}")

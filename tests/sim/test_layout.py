@@ -1,8 +1,9 @@
 """The arrays that the kernels take by position are built in the order of their names."""
 
-from sageserve_env.env.config import Config, Setup
-from sageserve_env.env.core import empty_rows
+from sageserve_env.env.config import Config
+from sageserve_env.env.setup import Setup
 from sageserve_env.env.state import Rows
+from sageserve_env.env.tables import empty_rows
 from sageserve_env.sim.build import initial_state, world_tables
 from sageserve_env.sim.state import STATE_FIELDS, WORLD_FIELDS
 from sageserve_env.world import load_world
