@@ -230,9 +230,9 @@ def fingerprint(world: World, model: str, vm_type: str, search: Search) -> str:
 
 
 def _rounded(facts: Any) -> Any:
-    """Plain lists and dictionaries with every number as text of nine digits."""
+    """Plain lists and dictionaries with every number as text of nine digits; what a world does not set is left out."""
     if isinstance(facts, dict):
-        return {name: _rounded(value) for name, value in facts.items()}
+        return {name: _rounded(value) for name, value in facts.items() if value is not None}
     if isinstance(facts, list | tuple):
         return [_rounded(value) for value in facts]
     return f"{facts:.9g}" if isinstance(facts, int | float) else facts

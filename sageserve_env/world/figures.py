@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from sageserve_env.pictures import label, new_figure, save_figure
-from sageserve_env.world.measurements import Floats, Points, decode_points, is_measured, prefill_points
-from sageserve_env.world.profiles import evaluate
-from sageserve_env.world.schema import TimeTable, World
+from sageserve_env.world.measurements import (
+    DECODE_PROMPT_TOKENS,
+    Floats,
+    Points,
+    decode_points,
+    is_measured,
+    prefill_points,
+)
+from sageserve_env.world.profiles import decode_seconds, prefill_seconds
+from sageserve_env.world.schema import IterationModel, Profile, World
 
 PREFILL_TOKENS: Floats = np.geomspace(16, 100_000, 400)
 DECODE_REQUESTS: Floats = np.geomspace(1, 512, 200)
@@ -22,7 +30,8 @@ NOT_MEASURED = (0, (1, 1.2))
 
 
 def plot_profiles(world: World, path: str | Path) -> Path:
-    """Draw every model's prefill and decode times: lines are the world's tables, points the medians of the measurements.
+    """Draw every model's prefill and decode times: lines are the world's times, points the medians of the measurements behind
+    its tables. Decode times of an iteration model are those at ``DECODE_PROMPT_TOKENS`` of context.
 
     Args:
         world: The world.
@@ -42,8 +51,10 @@ def plot_profiles(world: World, path: str | Path) -> Path:
         prefill, decode = axes[:, column]
         for vm_type, profile in model.profiles.items():
             colour = colour_of[vm_type]
-            _draw(prefill, profile.prefill, PREFILL_TOKENS, _points(prefill_points, model.name, vm_type), colour)
-            _draw(decode, profile.decode, DECODE_REQUESTS, _points(decode_points, model.name, vm_type), colour)
+            points = [_points(measured, model.name, vm_type, profile) for measured in (prefill_points, decode_points)]
+            _draw(prefill, partial(prefill_seconds, profile), PREFILL_TOKENS, points[0], colour)
+            decode_s = partial(decode_seconds, profile, context_tokens=DECODE_PROMPT_TOKENS)
+            _draw(decode, decode_s, DECODE_REQUESTS, points[1], colour)
         prefill.set(title=label(model.name), xscale="log", yscale="log", xlabel="prompt tokens in the iteration")
         decode.set(xscale="log", yscale="log", xlabel="decoding requests in the iteration")
     axes[0, 0].set_ylabel("prefill iteration, s")
@@ -55,18 +66,18 @@ def plot_profiles(world: World, path: str | Path) -> Path:
     return save_figure(figure, path)
 
 
-def _points(measured: Callable[[str, str], Points], model: str, vm_type: str) -> Points | None:
-    return measured(model, vm_type) if is_measured(model, vm_type) else None
+def _points(measured: Callable[[str, str], Points], model: str, vm_type: str, profile: Profile | IterationModel) -> Points | None:
+    return measured(model, vm_type) if is_measured(model, vm_type) and isinstance(profile, Profile) else None
 
 
-def _draw(axis: Any, table: TimeTable, x: Floats, points: Points | None, colour: str) -> None:
+def _draw(axis: Any, seconds: Callable[[Floats], Floats], x: Floats, points: Points | None, colour: str) -> None:
     if points is None:
-        axis.plot(x, evaluate(table, x), color=colour, ls=NOT_MEASURED)
+        axis.plot(x, seconds(x), color=colour, ls=NOT_MEASURED)
         return
     last = points.tokens[-1]
     inside, beyond = np.append(x[x < last], last), np.append(last, x[x > last])
-    axis.plot(inside, evaluate(table, inside), color=colour)
-    axis.plot(beyond, evaluate(table, beyond), color=colour, ls=BEYOND)
+    axis.plot(inside, seconds(inside), color=colour)
+    axis.plot(beyond, seconds(beyond), color=colour, ls=BEYOND)
     axis.plot(points.tokens, points.seconds, "o", ms=4.5, mfc="white", color=colour)
 
 

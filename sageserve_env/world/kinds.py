@@ -36,6 +36,9 @@ def check_kinds(value: Any, hint: Any, where: str) -> None:
     elif NoneType in arguments:
         if value is not None:
             check_kinds(value, arguments[0], where)
+    elif arguments:
+        require_kind(isinstance(value, arguments), value, where, " or ".join(kind.__name__ for kind in arguments))
+        check_kinds(value, next(kind for kind in arguments if isinstance(value, kind)), where)
     elif hint in (str, bool):
         require_kind(isinstance(value, hint), value, where, hint.__name__)
     else:

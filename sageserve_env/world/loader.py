@@ -7,6 +7,7 @@ The keys of a file are the fields of ``World`` and of the classes inside it, spe
   alone, or with only the fields that change. A mapping such as ``vm_capacity`` replaces the preset's. ``latency_s`` may be left
   out when ``regions`` is a selection of the preset's.
 - The paper's VM types, ``a100-80gb-x8`` and ``h100-80gb-x8``, may be given by name without a preset.
+- An entry of a model's ``profiles`` has the fields of ``Profile`` or those of ``IterationModel``.
 - A model may say ``profile_from: llama-2-70b`` instead of ``profiles``: it takes that model's measured times on each VM type of
   the file that has some, times ``scale`` (1 when left out). Entries of ``profiles`` go before these.
 """
@@ -180,8 +181,16 @@ def _convert(hint: Any, value: Any, where: str, base: Any = None) -> Any:
         return {_text(key, where): _convert(arguments[1], item, f"{where}['{key}']") for key, item in mapping.items()}
     if NoneType in arguments:
         return None if value is None else _convert(arguments[0], value, where)
+    if arguments:
+        return _build(_alternative(arguments, value), value, where, base)
     scalars: dict[type, Any] = {str: _text, float: _number, int: _integer, bool: _boolean}
     return scalars[hint](value, where)
+
+
+def _alternative(classes: tuple[Any, ...], value: Any) -> Any:
+    """Of some dataclasses the one whose fields a mapping names; the first, which then says what is wrong, if it names none."""
+    keys = list(value) if isinstance(value, dict) else []
+    return max(classes, key=lambda cls: sum(key in _field_names(cls) for key in keys))
 
 
 def _build(cls: Any, value: Any, where: str, base: Any) -> Any:

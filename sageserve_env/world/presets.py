@@ -7,7 +7,7 @@ because neither gives the number.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sageserve_env.world.measurements import A100, H100, MEASURED_MODELS
@@ -234,9 +234,9 @@ def _models(vm_type: str, memory: dict[str, tuple[float, float]]) -> tuple[Model
     return tuple(_model(name, memory, {vm_type: measured_profile(name, vm_type)}) for name in MEASURED_MODELS)
 
 
-def _model(name: str, memory: dict[str, tuple[float, float]], profiles: dict[str, Profile]) -> Model:
+def _model(name: str, memory: dict[str, tuple[float, float]], profiles: Mapping[str, Profile]) -> Model:
     weights_bytes, kv_bytes_per_token = memory[name]
-    return Model(name, weights_bytes, kv_bytes_per_token, profiles)
+    return Model(name, weights_bytes, kv_bytes_per_token, dict(profiles))
 
 
 def _unified(instances: int) -> Pool:

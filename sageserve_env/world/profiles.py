@@ -23,7 +23,7 @@ from sageserve_env.world.measurements import (
     prefill_points,
     raw_points,
 )
-from sageserve_env.world.schema import Profile, TimeTable
+from sageserve_env.world.schema import IterationModel, Profile, TimeTable
 
 RATIO_MODEL = "llama-2-70b"
 """Assumption: models measured on A100 only run on H100 faster by this model's median ratio (2.07 prefill, 1.44 decode)."""
@@ -145,6 +145,44 @@ def evaluate(table: TimeTable, tokens: ArrayLike) -> Floats:
     left = np.clip(np.searchsorted(x, at, side="right") - 1, 0, len(x) - 2)
     slope = (y[left + 1] - y[left]) / (x[left + 1] - x[left])
     return np.asarray(y[left] + slope * (at - x[left]))
+
+
+def prefill_seconds(profile: Profile | IterationModel, tokens: ArrayLike) -> Floats:
+    """Seconds that an iteration takes to prefill one whole prompt and nothing else.
+
+    Args:
+        profile: Tables or an iteration model.
+        tokens: Prompt tokens, any shape.
+
+    Returns:
+        Seconds, same shape as ``tokens``.
+
+    Example:
+        >>> model = IterationModel(0.01, 1e-4, 1e-7, 1e-4, 1e-8, provenance="an example")
+        >>> float(prefill_seconds(model, 100)) == 0.01 + 100 * 1e-4 + 1e-8 * 100 * 99 / 2
+        True
+    """
+    if isinstance(profile, Profile):
+        return evaluate(profile.prefill, tokens)
+    at = np.asarray(tokens, float)
+    return np.asarray(profile.base_s + profile.prefill_token_s * at + profile.prefill_context_s * (at * (at - 1) / 2))
+
+
+def decode_seconds(profile: Profile | IterationModel, sequences: ArrayLike, context_tokens: float) -> Floats:
+    """Seconds of an iteration that only decodes.
+
+    Args:
+        profile: Tables, which know no context, or an iteration model.
+        sequences: Decoding requests, any shape.
+        context_tokens: Context tokens of each of them.
+
+    Returns:
+        Seconds, same shape as ``sequences``.
+    """
+    if isinstance(profile, Profile):
+        return evaluate(profile.decode, sequences)
+    each_s = profile.sequence_s + profile.context_token_s * context_tokens
+    return np.asarray(profile.base_s + each_s * np.asarray(sequences, float))
 
 
 def _scale(table: TimeTable, factor: float) -> TimeTable:

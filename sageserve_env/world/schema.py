@@ -66,6 +66,32 @@ class Profile:
 
 
 @dataclass(frozen=True)
+class IterationModel:
+    """Iteration times of one model on one VM type as a sum of what an iteration does, fitted to measurements.
+
+    An iteration that decodes n sequences with C context tokens between them, and prefills p tokens, takes ``base_s +
+    sequence_s * n + context_token_s * C + prefill_token_s * p + prefill_context_s * Q`` seconds. A sequence that decodes its j-th
+    token after the first has prompt + j context tokens. Q counts for each prefilled token those before it in its prompt: a chunk of
+    p tokens behind q earlier ones adds ``p * q + p * (p - 1) / 2``, so a prompt has the same Q in one piece as in chunks.
+
+    Attributes:
+        base_s: Seconds of every iteration.
+        sequence_s: For each decoding sequence.
+        context_token_s: For each context token of the decoding sequences.
+        prefill_token_s: For each prompt token.
+        prefill_context_s: For each prompt token and each token before it in its prompt.
+        provenance: Where the numbers come from, in a line: source, engine and its version, rows, error, range they hold for.
+    """
+
+    base_s: float
+    sequence_s: float
+    context_token_s: float
+    prefill_token_s: float
+    prefill_context_s: float
+    provenance: str
+
+
+@dataclass(frozen=True)
 class Model:
     """A large language model.
 
@@ -73,13 +99,13 @@ class Model:
         name: Unique name, e.g. ``"llama-2-70b"``.
         weights_bytes: Memory that the weights take on an instance.
         kv_bytes_per_token: KV-cache bytes of one token, over all layers and GPUs.
-        profiles: Iteration times by VM type name. A model can be served only on the VM types listed.
+        profiles: Iteration times by VM type name, tables or an iteration model. A model can be served only on the VM types listed.
     """
 
     name: str
     weights_bytes: float
     kv_bytes_per_token: float
-    profiles: dict[str, Profile]
+    profiles: dict[str, Profile | IterationModel]
 
 
 @dataclass(frozen=True)
@@ -91,11 +117,14 @@ class Tier:
         slo_s: Service level in seconds: time to first token for IW-F and IW-N, completion for NIW. Deadlines of the EDF and DPA
             admission orders derive from it.
         fcfs_offset_s: Added to the arrival time when waiting work is ordered first come, first served.
+        tpot_s: A second service level: most seconds for each output token after the first, on average over a request. None: no
+            such level. A request meets its service level if it meets both.
     """
 
     name: str
     slo_s: float
     fcfs_offset_s: float = 0.0
+    tpot_s: float | None = None
 
 
 @dataclass(frozen=True)
@@ -139,15 +168,18 @@ class Serving:
     Attributes:
         max_batch: Most requests in a running batch (1 to 512).
         iteration_overhead_s: Added to every iteration's time.
-        mixed_factor: Multiplies the prefill time of an iteration that also decodes.
+        mixed_factor: Multiplies the table's prefill time of an iteration that also decodes; an iteration model has no use for it.
         kv_admission: ``"two_step"``: prompt + 1 KV tokens from admission, the other output tokens from the start of decoding;
             ``"reserve"``: prompt + output tokens from admission.
+        prefill_budget_tokens: Most tokens of an iteration, one for each decoding request and the rest prompt tokens: prompts that
+            are longer are prefilled in chunks. At least ``max_batch``. None: prompts are prefilled whole.
     """
 
     max_batch: int = 512
     iteration_overhead_s: float = 0.0
     mixed_factor: float = 1.1
     kv_admission: str = "two_step"
+    prefill_budget_tokens: int | None = None
 
 
 @dataclass(frozen=True)

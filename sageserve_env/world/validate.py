@@ -8,6 +8,7 @@ from itertools import combinations, pairwise, product
 
 import numpy as np
 
+from sageserve_env.errors import shown
 from sageserve_env.world.checks import (
     LARGEST,
     is_number,
@@ -24,7 +25,7 @@ from sageserve_env.world.checks import (
 )
 from sageserve_env.world.kinds import check_kinds
 from sageserve_env.world.profiles import evaluate
-from sageserve_env.world.schema import TIERS, Model, Pool, Region, TimeTable, World
+from sageserve_env.world.schema import TIERS, IterationModel, Model, Pool, Profile, Region, TimeTable, World
 
 MAX_REGIONS = 15
 """A region's index and a request's preference are packed into small integers."""
@@ -46,6 +47,7 @@ SHORTEST_S = 1e-6
 SHORTEST_TICK_S = 0.01
 LARGEST_TOKENS = 1e9
 MAX_RELEASED = 10**9
+MAX_BUDGET_TOKENS = 2**31 - 1
 KV_ADMISSION = ("two_step", "reserve")
 SCALING_CHOICES = {"trigger": ("tick", "arrival"), "lead_time_holds": ("vm", "next_move"), "drains": ("least_pending", "last")}
 
@@ -136,8 +138,7 @@ def _check_models(world: World) -> None:
         require(len(model.profiles) > 0, f"{where}.profiles", "{}", f"is empty; give one for any of {quoted(memory)}")
         for vm_type, profile in model.profiles.items():
             require_known(f"{where}.profiles", vm_type, "VM type", list(memory))
-            _check_table(f"{where}.profiles['{vm_type}'].prefill", profile.prefill)
-            _check_table(f"{where}.profiles['{vm_type}'].decode", profile.decode)
+            _check_profile(f"{where}.profiles['{vm_type}']", profile)
             _check_fits(where, model, vm_type, memory[vm_type])
 
 
@@ -148,6 +149,23 @@ def _check_fits(where: str, model: Model, vm_type: str, memory_bytes: int) -> No
     tokens = (memory_bytes - model.weights_bytes) / model.kv_bytes_per_token
     remedy = f"makes room for {tokens:.3g} tokens on VM type '{vm_type}'; give more bytes, for at most {MAX_KV_TOKENS} tokens"
     require(tokens <= MAX_KV_TOKENS, f"{where}.kv_bytes_per_token", model.kv_bytes_per_token, remedy)
+
+
+def _check_profile(where: str, profile: Profile | IterationModel) -> None:
+    if isinstance(profile, IterationModel):
+        _check_iteration_model(where, profile)
+    else:
+        _check_table(f"{where}.prefill", profile.prefill)
+        _check_table(f"{where}.decode", profile.decode)
+
+
+def _check_iteration_model(where: str, model: IterationModel) -> None:
+    require_within(f"{where}.base_s", model.base_s, SHORTEST_S, LONGEST_ITERATION_S, "seconds")
+    for name in ("sequence_s", "context_token_s", "prefill_token_s", "prefill_context_s"):
+        require_within(f"{where}.{name}", getattr(model, name), 0, LONGEST_ITERATION_S, "seconds")
+    is_line = isinstance(model.provenance, str) and model.provenance.strip() != "" and model.provenance.isprintable()
+    remedy = "is no provenance; say in a line where the numbers come from"
+    require(is_line, f"{where}.provenance", shown(model.provenance), remedy)
 
 
 def _check_table(where: str, table: TimeTable) -> None:
@@ -173,6 +191,8 @@ def _check_tiers(world: World) -> None:
     for tier in world.tiers:
         require_within(f"tiers['{tier.name}'].slo_s", tier.slo_s, SHORTEST_S, LONGEST_S, "seconds")
         require_within(f"tiers['{tier.name}'].fcfs_offset_s", tier.fcfs_offset_s, 0, LONGEST_S, "seconds")
+        if tier.tpot_s is not None:
+            require_within(f"tiers['{tier.name}'].tpot_s", tier.tpot_s, SHORTEST_S, LONGEST_S, "seconds")
 
 
 def _check_pools(world: World) -> None:
@@ -241,6 +261,11 @@ def _check_serving(world: World) -> None:
     require_within("serving.iteration_overhead_s", serving.iteration_overhead_s, 0, LONGEST_ITERATION_S, "seconds")
     require_within("serving.mixed_factor", serving.mixed_factor, 0.001, 1000, "a factor")
     require_known("serving.kv_admission", serving.kv_admission, "rule of KV admission", KV_ADMISSION)
+    if serving.prefill_budget_tokens is not None:
+        require_count("serving.prefill_budget_tokens", serving.prefill_budget_tokens, 1, MAX_BUDGET_TOKENS)
+        remedy = f"is below max_batch = {serving.max_batch}, which may all decode; raise it or lower max_batch"
+        enough = serving.prefill_budget_tokens >= serving.max_batch
+        require(enough, "serving.prefill_budget_tokens", serving.prefill_budget_tokens, remedy)
 
 
 def _check_routing(world: World) -> None:

@@ -9,6 +9,12 @@ import pytest
 from sageserve_env.errors import InputError
 from sageserve_env.world import load_world, parse_world, validate
 
+COEFFICIENTS = ("base_s", "sequence_s", "context_token_s", "prefill_token_s", "prefill_context_s")
+TIMES = (
+    "models: [{name: llama-2-70b, profiles: {h100-80gb-x8: {"
+    + ", ".join(f"{name}: 0.1" for name in COEFFICIENTS)
+    + ", provenance: x}}}, bloom-176b, llama-3.1-8b, llama-3.2-3b]"
+)
 FIELDS = {
     "scaling: {tick_s: %s}": "scaling.tick_s",
     "scaling: {cool_down_s: %s}": "scaling.cool_down_s",
@@ -26,6 +32,9 @@ FIELDS = {
     "vm_types: [{name: h100-80gb-x8, price_usd_per_h: %s}]": "price_usd_per_h",
     "vm_types: [{name: h100-80gb-x8, gpu_memory_bytes: %s}]": "gpu_memory_bytes",
     "tiers: [{name: IW-F, slo_s: %s}, IW-N, NIW]": "slo_s",
+    "tiers: [{name: IW-F, slo_s: 1, tpot_s: %s}, IW-N, NIW]": "tpot_s",
+    "serving: {prefill_budget_tokens: %s}": "serving.prefill_budget_tokens",
+    **{TIMES.replace(f"{name}: 0.1", f"{name}: %s"): name for name in COEFFICIENTS},
     "latency_s: [[0, 0, %s], [0, 0, 0], [0, 0, 0]]": "latency_s",
 }
 NUMBERS = [

@@ -5,7 +5,17 @@ from pathlib import Path
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.world import PRESETS, dump_world, evaluate, golden_world, load_world, measured_profile, parse_world, published
+from sageserve_env.world import (
+    PRESETS,
+    IterationModel,
+    dump_world,
+    evaluate,
+    golden_world,
+    load_world,
+    measured_profile,
+    parse_world,
+    published,
+)
 from sageserve_env.world.presets import NIW_AUTHORS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "world_two_vm_types.yaml"
@@ -34,6 +44,16 @@ pools:
 """
 
 
+MODELLED = INLINE.replace(
+    """        prefill: {tokens: [1, 1000], seconds: [0.01, 0.1]}
+        decode: {tokens: [1, 64], seconds: [0.01, 0.02]}
+""",
+    """        {base_s: 0.01, sequence_s: 5e-5, context_token_s: 3e-8, prefill_token_s: 4e-5, prefill_context_s: 1e-10,
+         provenance: an example}
+""",
+)
+
+
 @pytest.mark.parametrize("world", [*(build() for build in PRESETS.values()), golden_world({"bloom-176b": 2}, niw=NIW_AUTHORS)])
 def test_dump_and_parse_give_the_same_world(world):
     assert parse_world(dump_world(world)) == world
@@ -55,6 +75,16 @@ def test_the_example_with_two_vm_types():
     for vm_type, profile in scaled.profiles.items():
         expected = 0.47 * evaluate(measured_profile("llama-2-70b", vm_type).prefill, 5000)
         assert evaluate(profile.prefill, 5000) == pytest.approx(expected)
+
+
+def test_an_iteration_model_a_budget_and_a_second_level():
+    tiers = MODELLED.replace("{name: IW-F, slo_s: 1}", "{name: IW-F, slo_s: 1, tpot_s: 0.05}")
+    world = parse_world(tiers + "serving: {max_batch: 256, prefill_budget_tokens: 2048}")
+    expected = IterationModel(0.01, 5e-5, 3e-8, 4e-5, 1e-10, "an example")
+    assert world.models[0].profiles == {"vm": expected}
+    assert [tier.tpot_s for tier in world.tiers] == [0.05, None, None]
+    assert world.serving.prefill_budget_tokens == 2048
+    assert parse_world(dump_world(world)) == world
 
 
 def test_a_world_without_a_preset():
@@ -155,6 +185,14 @@ BROKEN = [
     (INLINE.replace("tiny: 2", "tiny: 4"), "in region 'here' = 4 is more than its 3 VMs of type 'vm'"),
     (INLINE.replace("vm_types:", "vm_types: [other]\nlead_times: {}\nx:"), "x is not a known field"),
     (INLINE + "models: []", "key 'models' appears twice"),
+    (MODELLED.replace("provenance: an example", ""), "models[0].profiles['vm'].provenance is missing; give it"),
+    (MODELLED.replace("an example", "''"), "models['tiny'].profiles['vm'].provenance = '' is no provenance"),
+    (MODELLED.replace("sequence_s: 5e-5", "sequence_s: -5e-5"), "profiles['vm'].sequence_s = -5e-05 is out of range"),
+    (MODELLED.replace("base_s", "bas_s"), "models[0].profiles['vm'].bas_s is not a known field (did you mean 'base_s'?)"),
+    (MODELLED.replace("{base_s", "{decode: {}, base_s"), "models[0].profiles['vm'].decode is not a known field"),
+    (MODELLED + "serving: {max_batch: 64, prefill_budget_tokens: 63}", "prefill_budget_tokens = 63 is below max_batch = 64"),
+    (MODELLED + "serving: {prefill_budget_tokens: 1000.5}", "serving.prefill_budget_tokens = 1000.5 is not a whole number"),
+    (MODELLED.replace("slo_s: 60", "slo_s: 60, tpot_s: 0"), "tiers['IW-N'].tpot_s = 0.0"),
 ]
 
 

@@ -6,6 +6,7 @@ import pytest
 from sageserve_env.errors import InputError
 from sageserve_env.world import (
     Dpa,
+    IterationModel,
     LeadTimes,
     Model,
     NiwQueue,
@@ -27,6 +28,7 @@ TABLE = TimeTable((1.0, 100.0), (0.05, 0.2))
 ALL = ("IW-F", "IW-N", "NIW")
 REGION = Region("west", {"gpu": 10})
 VM = VMType("gpu", 8, 640 * 1024**3, 98.32)
+TIMES = IterationModel(0.01, 5e-5, 3e-8, 4e-5, 1e-10, "an example")
 MODEL = Model("m", 140e9, 327_680.0, {"gpu": Profile(TABLE, TABLE)})
 TIERS = (Tier("IW-F", 1.0), Tier("IW-N", 60.0), Tier("NIW", 86_400.0))
 POOL = Pool("unified", ALL, {"m": 4})
@@ -39,6 +41,10 @@ def model(**changes):
 
 def prefill(tokens, seconds):
     return model(profiles={"gpu": Profile(TimeTable(tokens, seconds), TABLE)})
+
+
+def timed(**changes):
+    return model(profiles={"gpu": replace(TIMES, **changes)})
 
 
 def pool(**changes):
@@ -92,10 +98,23 @@ BROKEN = [
     (prefill((1.0, 2.0), (0.0, 2.0)), "prefill.seconds = 0.0"),
     (prefill((1.0, 2.0), (2.0, 1.0)), "prefill.seconds = ..., 2.0, 1.0 falls at the end"),
     (prefill((10.0, 20.0), (0.1, 1.0)), "prefill at 1 token = -0.71"),
+    (timed(base_s=-0.01), "models['m'].profiles['gpu'].base_s = -0.01 is out of range; give seconds, 1e-06 to"),
+    (timed(sequence_s=-1e-9), "profiles['gpu'].sequence_s = -1e-09"),
+    (timed(context_token_s=NAN), "profiles['gpu'].context_token_s = nan"),
+    (timed(prefill_token_s=math.inf), "profiles['gpu'].prefill_token_s = inf"),
+    (timed(prefill_context_s="1"), "profiles['gpu'].prefill_context_s = '1' is no number; give one"),
+    (timed(base_s=0.0), "profiles['gpu'].base_s = 0.0 is out of range"),
+    (timed(provenance=""), "profiles['gpu'].provenance = '' is no provenance; say in a line"),
+    (timed(provenance=" "), "profiles['gpu'].provenance = ' ' is no provenance"),
+    (timed(provenance="a\nb"), "profiles['gpu'].provenance = 'a\\nb' is no provenance"),
+    (timed(provenance=None), "profiles['gpu'].provenance = None is no str; give one"),
+    (model(profiles={"gpu": TABLE}), "profiles['gpu'] = "),
     ({"tiers": TIERS[:2]}, "tiers = ('IW-F', 'IW-N') must be ('IW-F', 'IW-N', 'NIW')"),
     ({"tiers": (TIERS[1], TIERS[0], TIERS[2])}, "tiers = ('IW-N', 'IW-F', 'NIW') must be"),
     (tier(slo_s=0.0), "tiers['IW-F'].slo_s = 0.0"),
     (tier(fcfs_offset_s=-1.0), "tiers['IW-F'].fcfs_offset_s = -1.0"),
+    (tier(tpot_s=0.0), "tiers['IW-F'].tpot_s = 0.0"),
+    (tier(tpot_s=NAN), "tiers['IW-F'].tpot_s = nan"),
     (pool(tiers=("IW-F", "IW-N")), "pool of tier 'NIW' = None is missing"),
     (pool(tiers=(*ALL, "gold")), "pools['unified'].tiers = 'gold' is not a tier"),
     (pool(tiers=(*ALL, "NIW")), "pools['unified'].tiers = 'NIW' appears twice"),
@@ -116,6 +135,10 @@ BROKEN = [
     ({"serving": Serving(iteration_overhead_s=-0.01)}, "serving.iteration_overhead_s = -0.01"),
     ({"serving": Serving(mixed_factor=0.0)}, "serving.mixed_factor = 0.0"),
     ({"serving": Serving(kv_admission="lazy")}, "serving.kv_admission = 'lazy'"),
+    ({"serving": Serving(prefill_budget_tokens=511)}, "serving.prefill_budget_tokens = 511 is below max_batch = 512"),
+    ({"serving": Serving(prefill_budget_tokens=0)}, "serving.prefill_budget_tokens = 0"),
+    ({"serving": Serving(prefill_budget_tokens=1024.0)}, "serving.prefill_budget_tokens = 1024.0"),
+    ({"serving": Serving(prefill_budget_tokens=2**31)}, "serving.prefill_budget_tokens = 2147483648"),
     ({"routing": Routing(utilization_threshold=70)}, "routing.utilization_threshold = 70 is not a utilization"),
     ({"routing": Routing(delay_s=-1.0)}, "routing.delay_s = -1.0"),
     ({"niw": NiwQueue(release_utilization=(0.5, 0.6))}, "niw.release_utilization = (0.5, 0.6) rises"),
@@ -159,6 +182,9 @@ def test_a_broken_rule_names_field_and_value_on_one_line(changes, message):
         {"regions": (Region("west", {"gpu": 10}, ()),)},
         {"pools": (replace(POOL, spill_to="b"), Pool("b", (), {"m": 1}))},
         {"pools": (Pool("unified", ALL, {}),)},
+        timed(sequence_s=0.0, context_token_s=0.0, prefill_token_s=0.0, prefill_context_s=0.0),
+        tier(tpot_s=0.05),
+        {"serving": Serving(max_batch=64, prefill_budget_tokens=64)},
     ],
 )
 def test_limits_that_are_allowed(changes):

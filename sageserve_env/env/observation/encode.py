@@ -13,7 +13,7 @@ from sageserve_env.compile import kernel
 from sageserve_env.env.state import HISTORY
 from sageserve_env.sim.routing import utilization
 from sageserve_env.sim.state import N_TIERS, NIW, NONE, SPOT, Sim
-from sageserve_env.world.profiles import evaluate
+from sageserve_env.world.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, World
 
 DAY_S = 86_400.0
@@ -99,7 +99,7 @@ def rate_scales(world: World) -> NDArray[np.float64]:
     for r, region in enumerate(world.regions):
         for m, model in enumerate(world.models):
             for vm_type, profile in model.profiles.items():
-                seconds = evaluate(profile.prefill, REFERENCE_PROMPT_TOKENS) + world.serving.iteration_overhead_s
+                seconds = prefill_seconds(profile, REFERENCE_PROMPT_TOKENS) + world.serving.iteration_overhead_s
                 scales[r, m] += region.vm_capacity.get(vm_type, 0) * REFERENCE_PROMPT_TOKENS / float(seconds)
     return np.maximum(scales, 1.0)
 

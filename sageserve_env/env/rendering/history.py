@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from sageserve_env.sim.build import initial_instances
 from sageserve_env.sim.telemetry import Telemetry
-from sageserve_env.world.schema import TIERS, World
+from sageserve_env.world.profiles import prefill_seconds
+from sageserve_env.world.schema import TIERS, IterationModel, Profile, World
 
 Reals = NDArray[np.float64]
 Counts = NDArray[np.int64]
@@ -18,6 +19,7 @@ Counts = NDArray[np.int64]
 MOST_SLOTS = 600
 """About the width of a time axis in pixels: longer episodes merge control steps."""
 
+LONG_PROMPT_TOKENS = 8192
 HOUR_S = 3600.0
 DAY_S = 86_400.0
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -180,9 +182,15 @@ def prefill_rates(world: World) -> Reals:
     for m, model in enumerate(world.models):
         for k, vm_type in enumerate(world.vm_types):
             if vm_type.name in model.profiles:
-                prefill = model.profiles[vm_type.name].prefill
-                rates[m, k] = prefill.tokens[-1] / prefill.seconds[-1]
+                rates[m, k] = prefill_rate(model.profiles[vm_type.name])
     return rates
+
+
+def prefill_rate(profile: Profile | IterationModel) -> float:
+    """Prompt tokens/s at the last point of the table, or at the longest prompt that such tables usually know."""
+    if isinstance(profile, Profile):
+        return profile.prefill.tokens[-1] / profile.prefill.seconds[-1]
+    return LONG_PROMPT_TOKENS / float(prefill_seconds(profile, LONG_PROMPT_TOKENS))
 
 
 def read_fleet(telemetry: Telemetry, world: World) -> Fleet:
