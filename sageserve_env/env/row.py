@@ -20,7 +20,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.scenarios import Episode
 from sageserve_env.sim.latency import percentiles
-from sageserve_env.sim.state import N_BINS, N_TIERS, TTFT
+from sageserve_env.sim.state import N_BINS, N_LATENCIES, N_TIERS, TTFT
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require_choice
 
@@ -201,7 +201,7 @@ class FleetRow:
 
     def _ttft_counts(self) -> NDArray[np.int64]:
         """Requests by tier and time to first token so far, shape (T, bins)."""
-        hist = self._engine.state["hist"][self._index].reshape(-1, N_TIERS, 2, N_BINS)
+        hist = self._engine.state["hist"][self._index].reshape(-1, N_TIERS, N_LATENCIES, N_BINS)
         return np.asarray(hist[:, :, TTFT].sum(axis=0, dtype=np.int64))
 
 

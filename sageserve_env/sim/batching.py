@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import math
-
 from sageserve_env.compile import kernel
 from sageserve_env.sim import heap, queues
 from sageserve_env.sim.admission import earliest_arrival, is_old, next_queue
-from sageserve_env.sim.breaches import book_breach
+from sageserve_env.sim.breaches import book_breach, decodes_late
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.latency import bin_of
 from sageserve_env.sim.niw import signal
-from sageserve_env.sim.routing import prefill_s, write_log
-from sageserve_env.sim.state import DECODE_QUEUE, DRAINING, E2E, FCFS, N_TIERS, NIW, NONE, TTFT, Sim
+from sageserve_env.sim.routing import write_log
+from sageserve_env.sim.state import DECODE_QUEUE, DRAINING, E2E, FCFS, N_TIERS, NIW, NONE, TPOT, TTFT, Sim
+from sageserve_env.sim.timing import decode_iteration_s, iterations_until, prefill_iteration_s, run_s, tokens_to_prefill
 from sageserve_env.sim.vms import donate, source_of, take_kv
 
 
@@ -130,11 +129,11 @@ def comes_behind(s: Sim, vm: int, slot: int) -> bool:
 def cut_run(s: Sim, vm: int) -> None:
     """End a run of decode iterations at the next iteration boundary."""
     inst = s.instance[vm]
-    iterations = math.floor((s.clock[0].now_s - inst.run_start_s) / inst.iteration_s) + 1
+    iterations = iterations_until(inst.run_start_s, inst.iteration_s, inst.growth_s, s.clock[0].now_s) + 1
     inst.is_cut = 1
     if iterations < inst.run_iterations:
         inst.run_iterations = iterations
-        schedule(s.event, source_of(s, vm), inst.run_start_s + iterations * inst.iteration_s)
+        schedule(s.event, source_of(s, vm), inst.run_start_s + run_s(inst.iteration_s, inst.growth_s, iterations))
 
 
 @kernel
@@ -154,69 +153,83 @@ def iteration_end(s: Sim, vm: int) -> None:
     """A run of iterations ends: prefilled requests have their first token, finished ones leave, and the next run starts."""
     inst = s.instance[vm]
     inst.iteration += inst.run_iterations
+    inst.context_tokens += inst.decodes * inst.run_iterations
     end_prefills(s, vm)
     members = s.batch[vm]
     while inst.decodes > 0 and heap.first_iteration(members) == inst.iteration:
         slot = heap.pop(members, inst.decodes)
         inst.decodes -= 1
+        inst.context_tokens -= s.flight[slot].prompt + s.flight[slot].output
         complete(s, vm, slot)
     start_iteration(s, vm)
 
 
 @kernel
 def end_prefills(s: Sim, vm: int) -> None:
-    """The prefilled members of the batch have their first token; they wait to decode, or are done if it was their only one."""
-    inst, now_s = s.instance[vm], s.clock[0].now_s
-    slot = inst.prefill_head
-    while slot != NONE:
-        request = s.flight[slot]
-        following = request.next
-        request.first_token_s = min(request.first_token_s, now_s)  # a preempted request has had its first token before
-        inst.pending_tokens -= request.prompt
-        if request.tier != NIW:
-            book_breach(s, slot, request.first_token_s - request.arrival_s)
-        if request.output == 1:
-            complete(s, vm, slot)
-        else:
-            queues.append(s.flight, s.queue[vm, DECODE_QUEUE], slot)
-        slot = following
-    inst.prefill_head = inst.prefill_tail = NONE
-    inst.prefills = 0
-    inst.prefill_tokens = 0
+    """Prefilled members of the batch have their first token; they wait to decode, or are done if it was their only one.
+
+    The iteration's budget goes to the members in order, so the last of them alone can be left with a part of its prompt.
+    """
+    inst = s.instance[vm]
+    tokens = tokens_to_prefill(s, vm)
+    inst.prefill_tokens -= tokens
+    inst.pending_tokens -= tokens
+    tokens += inst.prefilled
+    while inst.prefill_head != NONE and s.flight[inst.prefill_head].prompt <= tokens:
+        slot = inst.prefill_head
+        tokens -= s.flight[slot].prompt
+        inst.prefill_head = s.flight[slot].next
+        inst.prefills -= 1
+        have_first_token(s, vm, slot)
+    inst.prefilled = tokens
+    if inst.prefill_head == NONE:
+        inst.prefill_tail = NONE
+
+
+@kernel
+def have_first_token(s: Sim, vm: int, slot: int) -> None:
+    """A prefilled request has its first token."""
+    request, now_s = s.flight[slot], s.clock[0].now_s
+    request.first_token_s = min(request.first_token_s, now_s)  # a preempted request has had its first token before
+    if request.tier != NIW and request.first_token_s - request.arrival_s > s.tier[request.tier].slo_s:
+        book_breach(s, slot)
+    if request.output == 1:
+        complete(s, vm, slot)
+    else:
+        queues.append(s.flight, s.queue[vm, DECODE_QUEUE], slot)
 
 
 @kernel
 def start_iteration(s: Sim, vm: int) -> None:
     """Admit what waits and start the next run; an instance left with nothing idles, and becomes spot if it was draining."""
-    inst, settings, now_s = s.instance[vm], s.settings[0], s.clock[0].now_s
+    inst, now_s = s.instance[vm], s.clock[0].now_s
     admit(s, vm)
     inst.is_cut = 0
     inst.run_start_s = now_s
     if inst.prefills > 0:
         inst.run_iterations = 1
-        inst.iteration_s = prefill_s(s, inst.profile, inst.prefill_tokens + inst.decodes)
-        if inst.decodes > 0:
-            inst.iteration_s *= settings.mixed_factor
+        inst.iteration_s = prefill_iteration_s(s, vm)
     elif inst.decodes > 0:
         inst.run_iterations = heap.first_iteration(s.batch[vm]) - inst.iteration
-        inst.iteration_s = s.decode_s[inst.profile, inst.decodes]
+        inst.iteration_s = decode_iteration_s(s, inst.profile, inst.decodes, inst.context_tokens)
+        inst.growth_s = inst.decodes * s.profile[inst.profile].context_token_s
     elif inst.state == DRAINING:
         donate(s, vm)
         return
     else:
         schedule(s.event, source_of(s, vm), NEVER_S)
         return
-    inst.iteration_s += settings.overhead_s
-    schedule(s.event, source_of(s, vm), now_s + inst.run_iterations * inst.iteration_s)
+    inst.iteration_s += s.settings[0].overhead_s
+    schedule(s.event, source_of(s, vm), now_s + run_s(inst.iteration_s, inst.growth_s, inst.run_iterations))
 
 
 @kernel
 def admit(s: Sim, vm: int) -> None:
-    """Admit waiting work in order until one does not fit or the batch is full."""
-    inst, max_batch = s.instance[vm], s.settings[0].max_batch
+    """Admit waiting work in order until one does not fit, the batch is full, or the iteration's budget of tokens is used."""
+    inst, max_batch, budget_tokens = s.instance[vm], s.settings[0].max_batch, s.settings[0].budget_tokens
     while inst.prefills + inst.decodes < max_batch:
         queue = next_queue(s, vm)
-        if queue == NONE:
+        if queue == NONE or (queue != DECODE_QUEUE and inst.prefill_tokens + inst.decodes >= budget_tokens):
             return
         request = s.flight[s.queue[vm, queue].head]
         tokens = tokens_to_take(s, queue, request.prompt, request.output)
@@ -264,6 +277,7 @@ def start_decode(s: Sim, vm: int, slot: int) -> None:
     """A prefilled request joins the batch to decode the rest of its output."""
     inst, request = s.instance[vm], s.flight[slot]
     request.decode_start_s = s.clock[0].now_s
+    inst.context_tokens += request.prompt + 1
     heap.push(s.batch[vm], inst.decodes, inst.iteration + request.output - 1, slot)
     inst.decodes += 1
 
@@ -311,11 +325,14 @@ def record(s: Sim, lane_index: int, slot: int) -> None:
     lane.output_tokens += request.output
     lane.ttft_sum_s += ttft_s
     lane.e2e_sum_s += e2e_s
-    if request.tier == NIW:
-        book_breach(s, slot, e2e_s)
-    if (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s:
+    if (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s and not decodes_late(s, slot):
         lane.slo_met += 1
-    elif request.unattainable:
-        lane.slo_unattainable += 1
+    else:
+        book_breach(s, slot)
+        lane.slo_unattainable += request.unattainable
+    if request.output > 1:
+        tpot_s = (s.clock[0].now_s - request.first_token_s) / (request.output - 1)
+        lane.tpot_sum_s += tpot_s
+        s.hist[lane_index, TPOT, bin_of(tpot_s)] += 1
     s.hist[lane_index, TTFT, bin_of(ttft_s)] += 1
     s.hist[lane_index, E2E, bin_of(e2e_s)] += 1

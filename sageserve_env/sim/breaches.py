@@ -1,4 +1,4 @@
-"""Avoidable breaches of service levels, each booked once: when the first token or the completion is late, or is overdue."""
+"""Avoidable breaches of service levels, each booked once: when the first or the last token is late, or is overdue."""
 
 from __future__ import annotations
 
@@ -11,37 +11,40 @@ from sageserve_env.sim.state import FREE_SLOT, NIW, Sim
 
 
 @kernel
-def book_breach(s: Sim, slot: int, elapsed_s: float) -> None:
-    """Count a request as breached if ``elapsed_s`` exceeds its service level and some fleet could have met it."""
-    if is_breach(s, slot, elapsed_s):
-        request = s.flight[slot]
+def book_breach(s: Sim, slot: int) -> None:
+    """Count a request as breached whose service level is missed, unless it is booked or no fleet could have met it."""
+    request = s.flight[slot]
+    if not request.unattainable and not request.breached:
         request.breached = 1
         s.origin[origin_of(s, request.origin, request.model, request.tier)].breached += 1
 
 
 @kernel
-def is_breach(s: Sim, slot: int, elapsed_s: float) -> bool:
-    """Whether ``elapsed_s`` makes a breach of a request that is not booked."""
-    request = s.flight[slot]
-    return elapsed_s > s.tier[request.tier].slo_s and not request.unattainable and not request.breached
+def is_overdue(s: Sim, slot: int) -> bool:
+    """Whether a slot holds a request that has missed its service level for want of its first token, or of its last."""
+    request, now_s = s.flight[slot], s.clock[0].now_s
+    if request.tier == FREE_SLOT:
+        return False
+    if request.first_token_s != NEVER_S and decodes_late(s, slot):
+        return True
+    is_open = request.tier == NIW or request.first_token_s == NEVER_S
+    return is_open and now_s - request.arrival_s > s.tier[request.tier].slo_s
 
 
 @kernel
-def open_s(s: Sim, slot: int) -> float:
-    """How long a request in flight has been without what its service level is about; 0 if it has that, or the slot is free."""
+def decodes_late(s: Sim, slot: int) -> bool:
+    """Whether a request with its first token, complete now or not, exceeds its tier's time for each further token."""
     request = s.flight[slot]
-    if request.tier != FREE_SLOT and (request.tier == NIW or request.first_token_s == NEVER_S):
-        return s.clock[0].now_s - request.arrival_s
-    return 0.0
+    allowed_s = s.tier[request.tier].tpot_s * max(request.output - 1, 1)
+    return s.clock[0].now_s - request.first_token_s > allowed_s
 
 
 @kernel
 def book_overdue(s: Sim) -> None:
     """Count the requests in flight whose service level has passed. O(requests in flight): for control instants."""
     for slot in range(s.clock[0].flight_used):
-        elapsed_s = open_s(s, slot)
-        if elapsed_s > 0.0:
-            book_breach(s, slot, elapsed_s)
+        if is_overdue(s, slot):
+            book_breach(s, slot)
 
 
 @entry_point
@@ -52,7 +55,6 @@ def count_overdue(counts: Any, *arrays: Any) -> None:
     """
     s = Sim(*arrays)
     for slot in range(s.clock[0].flight_used):
-        elapsed_s = open_s(s, slot)
-        if elapsed_s > 0.0 and is_breach(s, slot, elapsed_s):
-            request = s.flight[slot]
+        request = s.flight[slot]
+        if is_overdue(s, slot) and not request.unattainable and not request.breached:
             counts[origin_of(s, request.origin, request.model, request.tier)] += 1

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sageserve_env.errors import InputError
 from sageserve_env.sim import state as st
 from sageserve_env.workload.request import preference_orders
-from sageserve_env.world.schema import Model, World
+from sageserve_env.world.schema import IterationModel, Model, World
 
 Array = NDArray[Any]
 
@@ -37,6 +37,10 @@ def world_tables(world: World) -> dict[str, Array]:
     return tables
 
 
+NO_BUDGET = 1 << 62
+"""Tokens of an iteration where prompts are prefilled whole."""
+
+
 def settings(world: World) -> Array:
     """Scalars of the world, shape (1,)."""
     row = np.zeros(1, st.SETTINGS)
@@ -51,6 +55,7 @@ def settings(world: World) -> Array:
         "reclaim_s": world.lead_times.reclaim_s,
         "redeploy_s": world.lead_times.redeploy_s,
         "remote_fetch_s": world.lead_times.remote_fetch_s,
+        "budget_tokens": world.serving.prefill_budget_tokens or NO_BUDGET,
         "max_batch": world.serving.max_batch,
         "two_step": world.serving.kv_admission == "two_step",
         "niw_managed": world.niw.managed,
@@ -80,7 +85,10 @@ def first_pool(world: World, tier: str) -> int:
 
 def tiers(world: World) -> Array:
     """Service levels and entry pools, shape (T,)."""
-    rows = [(tier.slo_s, tier.fcfs_offset_s, first_pool(world, tier.name)) for tier in world.tiers]
+    tpot_s = [np.inf if tier.tpot_s is None else tier.tpot_s for tier in world.tiers]
+    rows = [
+        (tier.slo_s, tpot, tier.fcfs_offset_s, first_pool(world, tier.name)) for tier, tpot in zip(world.tiers, tpot_s, strict=True)
+    ]
     return np.array(rows, st.TIER)
 
 
@@ -112,15 +120,24 @@ def profiles(world: World) -> tuple[Array, Array, Array]:
     rows = np.zeros(n, st.PROFILE)
     decode_s = np.zeros((n, st.BATCH_LIMIT + 1))
     knots: list[tuple[float, float]] = []
+    batches = np.arange(st.BATCH_LIMIT + 1.0)
     for index, (model, vm_type) in enumerate(itertools.product(world.models, world.vm_types)):
         profile = model.profiles.get(vm_type.name)
         if profile is None:
             continue
-        kv_tokens = kv_capacity_tokens(model, vm_type.gpu_memory_bytes)
-        kv_bytes = vm_type.gpu_memory_bytes - model.weights_bytes
-        rows[index] = (len(profile.prefill.tokens), len(knots), kv_tokens, model.kv_bytes_per_token, kv_bytes)
-        knots.extend(zip(profile.prefill.tokens, profile.prefill.seconds, strict=True))
-        decode_s[index] = extended(profile.decode.tokens, profile.decode.seconds, np.arange(st.BATCH_LIMIT + 1.0))
+        row = rows[index]
+        row["kv_tokens"] = kv_capacity_tokens(model, vm_type.gpu_memory_bytes)
+        row["kv_token_bytes"] = model.kv_bytes_per_token
+        row["kv_bytes"] = vm_type.gpu_memory_bytes - model.weights_bytes
+        if isinstance(profile, IterationModel):
+            row["kind"] = st.MODELLED
+            for name in ("context_token_s", "prefill_token_s", "prefill_context_s"):
+                row[name] = getattr(profile, name)
+            decode_s[index] = profile.base_s + profile.sequence_s * batches
+        else:
+            row["kind"], row["knots"], row["first_knot"] = st.TABLES, len(profile.prefill.tokens), len(knots)
+            knots.extend(zip(profile.prefill.tokens, profile.prefill.seconds, strict=True))
+            decode_s[index] = extended(profile.decode.tokens, profile.decode.seconds, batches)
     return rows, np.array(knots, st.KNOT), decode_s
 
 
@@ -166,7 +183,7 @@ def initial_state(world: World, *, n_envs: int = 1, max_in_flight: int = 1024) -
         "queue": ((sum(vms), st.N_QUEUES), st.QUEUE),
         "batch": ((sum(vms), world.serving.max_batch), np.dtype(np.int64)),
         "flight": ((max_in_flight,), st.FLIGHT),
-        "hist": ((n_endpoints * st.N_TIERS, 2, st.N_BINS), np.dtype(np.uint32)),
+        "hist": ((n_endpoints * st.N_TIERS, st.N_LATENCIES, st.N_BINS), np.dtype(np.uint32)),
         "stored": ((n_regions * n_models,), np.dtype(np.uint8)),
         "model_knobs": ((n_models,), st.MODEL_KNOBS),
         "region_weight": ((n_models, n_regions), np.dtype(np.float64)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
-from sageserve_env.sim.heap import SLOT_MASK
+from sageserve_env.sim.heap import SLOT_BITS, SLOT_MASK
 from sageserve_env.sim.state import (
     ACTIVE,
     DECODE_QUEUE,
@@ -25,7 +25,7 @@ INVARIANTS = {
     4: "KV: an endpoint's memory is the sum over its active instances",
     5: "VMs: every VM is in one state, and the counts by endpoint and region say so",
     6: "clock: no pending event lies in the past",
-    7: "queues: an instance's pending tokens and waiting requests are those of its lists",
+    7: "queues: an instance's pending tokens, context tokens and waiting requests are those of its lists and its batch",
     8: "work: an instance with members runs, one without has nothing waiting",
 }
 """What each number verifies."""
@@ -155,8 +155,10 @@ def memory_agrees(s: Sim, vm: int) -> bool:
 
 @kernel
 def queues_agree(s: Sim, vm: int) -> bool:
-    """Whether an instance's pending tokens and waiting requests are those of its lists."""
+    """Whether an instance's tokens pending, yet to prefill and of context, and its waiting requests, are those of its members."""
     inst = s.instance[vm]
+    if yet_to_prefill(s, vm) != inst.prefill_tokens or context(s, vm) != inst.context_tokens:
+        return False
     waiting = 0
     pending = inst.prefill_tokens + inst.prefills + inst.decodes + length(s.flight, s.queue[vm, DECODE_QUEUE].head)
     for queue in range(2 * N_TIERS):
@@ -166,6 +168,34 @@ def queues_agree(s: Sim, vm: int) -> bool:
             pending += s.flight[slot].prompt + 1
             slot = s.flight[slot].next
     return waiting == inst.waiting and pending == inst.pending_tokens
+
+
+@kernel
+def yet_to_prefill(s: Sim, vm: int) -> int:
+    """Prompt tokens of an instance's members that are not prefilled; -1 where the first of them cannot be prefilled so far."""
+    inst = s.instance[vm]
+    if inst.prefill_head == NONE:
+        return 0 if inst.prefilled == 0 and inst.prefills == 0 else -1
+    if not 0 <= inst.prefilled < s.flight[inst.prefill_head].prompt:
+        return -1
+    tokens = -inst.prefilled
+    slot = inst.prefill_head
+    while slot != NONE:
+        tokens += s.flight[slot].prompt
+        slot = s.flight[slot].next
+    return tokens
+
+
+@kernel
+def context(s: Sim, vm: int) -> int:
+    """Context tokens of an instance's decoding members at the start of its run."""
+    inst = s.instance[vm]
+    tokens = 0
+    for place in range(inst.decodes):
+        entry = s.batch[vm, place]
+        request = s.flight[entry & SLOT_MASK]
+        tokens += request.prompt + request.output - ((entry >> SLOT_BITS) - inst.iteration)
+    return tokens
 
 
 @kernel

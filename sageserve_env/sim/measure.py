@@ -32,7 +32,17 @@ SERVICE_SCOPES = {
 
 FLEET_SCOPES = {"total": (0, 1, 2), "model": (0, 2), "region": (1, 2), "model-region-vm_type": ()}
 
-LANE_SUMS = ("completed", "waiting", "running", "prompt_tokens", "output_tokens", "slo_met", "ttft_sum_s", "e2e_sum_s")
+LANE_SUMS = (
+    "completed",
+    "waiting",
+    "running",
+    "prompt_tokens",
+    "output_tokens",
+    "slo_met",
+    "ttft_sum_s",
+    "e2e_sum_s",
+    "tpot_sum_s",
+)
 ORIGIN_SUMS = ("arrived", "rejected", "queued", "promoted")
 FLEET_SUMS = ("active", "provisioning", "draining", "scale_outs", "scale_ins")
 FREED_TIER = 255
@@ -54,7 +64,7 @@ class RunningSums:
 
 def read_running_sums(arrays: dict[str, Any]) -> RunningSums:
     """The running sums of one environment's state, as for :func:`read_metrics`."""
-    hist = arrays["hist"].reshape(-1, st.N_TIERS, 2, st.N_BINS)
+    hist = arrays["hist"].reshape(-1, st.N_TIERS, st.N_LATENCIES, st.N_BINS)
     return RunningSums(hist[:, :, st.TTFT].sum(axis=0, dtype=np.int64), *kv_token_seconds(arrays))
 
 
@@ -91,7 +101,7 @@ def service_cells(world: World, arrays: dict[str, Any]) -> Cells:
     n_regions, n_models = len(world.regions), len(world.models)
     lane = arrays["lane"].reshape(n_regions, n_models, len(world.pools), st.N_TIERS)
     origin = arrays["origin"].reshape(n_regions, n_models, st.N_TIERS)
-    hist = arrays["hist"].reshape(*lane.shape, 2, st.N_BINS)
+    hist = arrays["hist"].reshape(*lane.shape, st.N_LATENCIES, st.N_BINS)
     unfinished = unfinished_cells(world, arrays)
     return {
         **{name: lane[name].sum(axis=2) for name in LANE_SUMS},
@@ -118,6 +128,8 @@ def unfinished_cells(world: World, arrays: dict[str, Any]) -> Cells:
     place = np.ravel_multi_index((region, requests["model"].astype(np.int64), tier), shape)
     first_s = np.where(tier == st.NIW, now_s, np.minimum(requests["first_token_s"], now_s))
     is_overdue = first_s - requests["arrival_s"] > np.array([level.slo_s for level in world.tiers])[tier]
+    tpot_s = np.array([level.tpot_s or np.inf for level in world.tiers])[tier]
+    is_overdue |= now_s - requests["first_token_s"] > tpot_s * np.maximum(requests["output"] - 1, 1)
     age_s = now_s - requests["arrival_s"]
     return {
         "sent": tally(place[is_sent], shape),
@@ -152,8 +164,12 @@ def service_rows(world: World, scope: str, cells: Cells) -> list[ServiceRow]:
     """The rows of one scope, in the order of the world's tuples."""
     merged = merge(cells, SERVICE_SCOPES[scope])
     hist = merged.pop("hist")
-    values = {**merged, **derived(merged), **latencies(hist[..., st.TTFT, :], "ttft"), **latencies(hist[..., st.E2E, :], "e2e")}
-    del values["ttft_sum_s"], values["e2e_sum_s"]
+    merged["timed"] = hist[..., st.TPOT, :].sum(axis=-1)
+    values = {**merged, **derived(merged)}
+    for index, name in ((st.TTFT, "ttft"), (st.E2E, "e2e"), (st.TPOT, "tpot")):
+        values |= latencies(hist[..., index, :], name)
+        del values[f"{name}_sum_s"]
+    del values["timed"]
     regions, models = [region.name for region in world.regions], [model.name for model in world.models]
     rows = []
     for place in np.ndindex(merged["completed"].shape):
@@ -172,6 +188,7 @@ def derived(cells: Cells) -> Cells:
         "slo_attainment_of_attainable": ratio(cells["slo_met"], decided - cells["unattainable"]),
         "ttft_mean_s": ratio(cells["ttft_sum_s"], cells["completed"]),
         "e2e_mean_s": ratio(cells["e2e_sum_s"], cells["completed"]),
+        "tpot_mean_s": ratio(cells["tpot_sum_s"], cells["timed"]),
     }
 
 

@@ -33,7 +33,8 @@ class ServiceRow:
         promoted: Non-interactive requests that grew so old there that they were routed as interactive.
         arrived_prompt_tokens: Prompt tokens of the arrived.
         prompt_tokens, output_tokens: Tokens of the completed.
-        slo_met: Requests completed within their service level: time to first token for IW-F and IW-N, completion for NIW.
+        slo_met: Requests completed within their service level: time to first token for IW-F and IW-N, completion for NIW, and
+            for a tier with a ``tpot_s`` also the time for each output token after the first.
         slo_missed: Completed outside it, overdue, or rejected.
         overdue: Unfinished now, their service level already missed; of the region of origin until they are sent to another.
         unattainable: Of the missed, those that no fleet could have met: the rejected, and those of which prefill (for NIW, the
@@ -41,6 +42,7 @@ class ServiceRow:
         slo_attainment: slo_met / (slo_met + slo_missed).
         slo_attainment_of_attainable: The same without the unattainable.
         ttft_mean_s, ttft_p50_s, ...: Time to first token of the completed, from arrival at the global router.
+        tpot_mean_s, tpot_p50_s, ...: Time for each output token after the first, of the completed that have two tokens or more.
         e2e_mean_s, e2e_p50_s, ...: Time from arrival to completion; for NIW, the age at completion.
         oldest_queued_s, oldest_unfinished_s: Greatest age now in the central queue, and of all unfinished requests; 0 if none.
     """
@@ -72,6 +74,12 @@ class ServiceRow:
     ttft_p90_s: float
     ttft_p95_s: float
     ttft_p99_s: float
+    tpot_mean_s: float
+    tpot_p50_s: float
+    tpot_p75_s: float
+    tpot_p90_s: float
+    tpot_p95_s: float
+    tpot_p99_s: float
     e2e_mean_s: float
     e2e_p50_s: float
     e2e_p75_s: float

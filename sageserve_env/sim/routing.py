@@ -7,7 +7,8 @@ from typing import Any
 from sageserve_env.compile import kernel
 from sageserve_env.sim import queues
 from sageserve_env.sim.events import NEVER_S, schedule
-from sageserve_env.sim.state import N_TIERS, NIW, NONE, Sim
+from sageserve_env.sim.state import ABSENT, N_TIERS, NIW, NONE, Sim
+from sageserve_env.sim.timing import decode_alone_s, prefill_alone_s
 
 MOST_LOAD = 1e6
 """The utilization that routing sees in a region of weight 0: above all others, and no threshold is above it."""
@@ -83,40 +84,27 @@ def fill(s: Sim, slot: int, row: Any) -> None:
     request.vm = NONE
     request.routed_s = request.prefill_start_s = request.first_token_s = request.decode_start_s = NEVER_S
     request.breached = 0
-    request.unattainable = quickest_s(s, slot) > s.tier[row.tier].slo_s
+    request.unattainable = not is_attainable(s, slot)
     request.key_s = row.arrival_s + s.tier[row.tier].fcfs_offset_s
     request.deadline_s = row.arrival_s + s.tier[row.tier].slo_s
 
 
 @kernel
-def quickest_s(s: Sim, slot: int) -> float:
-    """What the service level counts, at best: the nearest region and an idle instance of the quickest VM type."""
-    request, settings = s.flight[slot], s.settings[0]
-    best_s = NEVER_S
-    for vm_type in range(settings.vm_types):
-        profile = request.model * settings.vm_types + vm_type
-        if s.profile[profile].knots == 0:
+def is_attainable(s: Sim, slot: int) -> bool:
+    """Whether an idle instance of some VM type in the nearest region could keep the request's service level."""
+    request, tier, vm_types = s.flight[slot], s.tier[s.flight[slot].tier], s.settings[0].vm_types
+    for profile in range(request.model * vm_types, (request.model + 1) * vm_types):
+        if s.profile[profile].kind == ABSENT:
             continue
-        alone_s = prefill_s(s, profile, request.prompt) + settings.overhead_s
+        counted_s = prefill_alone_s(s, profile, request.prompt)
+        decode_s = 0.0
+        if request.tier == NIW or tier.tpot_s < NEVER_S:
+            decode_s = decode_alone_s(s, profile, request.prompt, request.output)
         if request.tier == NIW:
-            alone_s += (request.output - 1) * (s.decode_s[profile, 1] + settings.overhead_s)
-        best_s = min(best_s, alone_s)
-    return best_s + s.region[request.origin].nearest_s
-
-
-@kernel
-def prefill_s(s: Sim, profile: int, tokens: float) -> float:
-    """The prefill table at a number of tokens: piecewise linear, its first and last segments extended."""
-    knot, first = s.knot, s.profile[profile].first_knot
-    low, high = first, first + s.profile[profile].knots - 1
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if knot[middle].tokens <= tokens:
-            low = middle
-        else:
-            high = middle
-    slope = (knot[high].seconds - knot[low].seconds) / (knot[high].tokens - knot[low].tokens)
-    return abs(knot[low].seconds + slope * (tokens - knot[low].tokens))
+            counted_s += decode_s
+        if counted_s + s.region[request.origin].nearest_s <= tier.slo_s and decode_s <= tier.tpot_s * max(request.output - 1, 1):
+            return True
+    return False
 
 
 @kernel
@@ -187,6 +175,7 @@ def write_log(s: Sim, slot: int, rejected: bool) -> None:
     row.first_token_s = request.first_token_s
     row.decode_start_s = request.decode_start_s
     row.completion_s = NEVER_S if rejected else clock.now_s
+    row.tpot_s = NEVER_S if rejected or request.output == 1 else (clock.now_s - request.first_token_s) / (request.output - 1)
     row.prompt_tokens = request.prompt
     row.output_tokens = request.output
     row.model = request.model

@@ -7,7 +7,7 @@ from sageserve_env.sim.batching import join_held
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.niw import promote_old, signal
 from sageserve_env.sim.routing import utilization
-from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, SPOT, Sim
+from sageserve_env.sim.state import ABSENT, ACTIVE, DRAINING, NONE, PROVISIONING, SPOT, Sim
 from sageserve_env.sim.vms import acquire, activate, donate, drain, enlist
 
 NO_VM = -1.0
@@ -154,7 +154,7 @@ def best_spot(s: Sim, endpoint: int, vm_type: int) -> int:
     instances may be taken back, they are among the first, and the one released longest ago goes first.
     """
     ep = s.endpoint[endpoint]
-    if s.profile[ep.model * s.settings[0].vm_types + vm_type].knots == 0:
+    if s.profile[ep.model * s.settings[0].vm_types + vm_type].kind == ABSENT:
         return NONE
     region, reclaims = s.region[ep.region], s.settings[0].reclaim_draining
     best, best_rank, best_since_s = NONE, 3, NEVER_S

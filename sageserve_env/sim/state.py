@@ -95,6 +95,7 @@ LANE = np.dtype(
         ("slo_unattainable", "i8"),  # missed, and no fleet could have met it
         ("ttft_sum_s", "f8"),
         ("e2e_sum_s", "f8"),
+        ("tpot_sum_s", "f8"),  # over those of two output tokens or more
     ],
     align=True,
 )
@@ -143,11 +144,13 @@ INSTANCE = np.dtype(
         ("pending_tokens", "i8"),  # prompt tokens to prefill + requests not completed
         ("kv_capacity", "i8"),
         ("kv_used", "i8"),
-        ("prefill_tokens", "i8"),  # of the running iteration
+        ("prefill_tokens", "i8"),  # that members have yet to prefill, the running iteration included
+        ("context_tokens", "i8"),  # of the decoding members, at the start of the run
         ("iteration", "i8"),  # iterations done that decoded
         ("run_iterations", "i8"),
         ("run_start_s", "f8"),
-        ("iteration_s", "f8"),
+        ("iteration_s", "f8"),  # the first of the run
+        ("growth_s", "f8"),  # of each iteration over the one before
         ("state_since_s", "f8"),
         ("released_s", "f8"),  # when it last began to drain
         ("state", "i4"),
@@ -157,6 +160,7 @@ INSTANCE = np.dtype(
         ("is_cut", "i4"),  # an arrival has shortened the run
         ("prefill_head", "i4"),
         ("prefill_tail", "i4"),
+        ("prefilled", "i4"),  # tokens of the first to prefill that earlier iterations prefilled
         ("endpoint", "i4"),
         ("profile", "i4"),
         ("region", "i4"),
@@ -220,6 +224,7 @@ SETTINGS = np.dtype(
         ("reclaim_s", "f8"),
         ("redeploy_s", "f8"),
         ("remote_fetch_s", "f8"),
+        ("budget_tokens", "i8"),  # of an iteration
         ("max_batch", "i4"),
         ("two_step", "i4"),
         ("niw_managed", "i4"),
@@ -240,14 +245,29 @@ SETTINGS = np.dtype(
     align=True,
 )
 
-TIER = np.dtype([("slo_s", "f8"), ("fcfs_offset_s", "f8"), ("pool", "i4")], align=True)
+TIER = np.dtype([("slo_s", "f8"), ("tpot_s", "f8"), ("fcfs_offset_s", "f8"), ("pool", "i4")], align=True)
+"""``tpot_s`` is infinite where a tier has no such level."""
 
 POOL = np.dtype([("spill_utilization", "f8"), ("spill_to", "i4")], align=True)
 
 PROFILE = np.dtype(
-    [("knots", "i4"), ("first_knot", "i4"), ("kv_tokens", "i8"), ("kv_token_bytes", "f8"), ("kv_bytes", "f8")], align=True
+    [
+        ("kind", "i4"),
+        ("knots", "i4"),  # of the prefill table
+        ("first_knot", "i4"),
+        ("kv_tokens", "i8"),
+        ("kv_token_bytes", "f8"),
+        ("kv_bytes", "f8"),
+        ("context_token_s", "f8"),  # of an iteration model, as are those below; 0 for tables
+        ("prefill_token_s", "f8"),
+        ("prefill_context_s", "f8"),
+    ],
+    align=True,
 )
-"""One (model, VM type): its prefill table within ``knot`` and its KV capacity; no knots where the pair does not exist."""
+"""One (model, VM type): its KV capacity and iteration times; decode times without context are in ``decode_s``."""
+
+ABSENT, TABLES, MODELLED = 0, 1, 2
+"""Kinds of profiles: the model does not run on that type; tables; an iteration model."""
 
 KNOT = np.dtype([("tokens", "f8"), ("seconds", "f8")], align=True)
 
@@ -263,6 +283,7 @@ LOG = np.dtype(
         ("first_token_s", "f8"),
         ("decode_start_s", "f8"),
         ("completion_s", "f8"),
+        ("tpot_s", "f8"),  # seconds for each output token after the first
         ("prompt_tokens", "i4"),
         ("output_tokens", "i4"),
         ("instance", "i4"),  # creation counter within the endpoint; -1 where rejected
@@ -285,7 +306,9 @@ N_BINS = SUB_BINS * OCTAVES
 """Latency histograms: 64 equal bins in each power of two from 2**-10 s to 2**21 s, so a bin's middle is within 0.8 % of its
 contents."""
 
-TTFT, E2E = 0, 1
+TTFT, E2E, TPOT = 0, 1, 2
+N_LATENCIES = 3
+"""Time to first token, end to end, and for each output token after the first."""
 
 
 class Sim(NamedTuple):
@@ -306,7 +329,7 @@ class Sim(NamedTuple):
     queue: Any  # (V, N_QUEUES)
     batch: Any  # (V, max_batch) heap of (last iteration, flight slot)
     flight: Any  # (F,)
-    hist: Any  # (N * T, 2, N_BINS)
+    hist: Any  # (N * T, N_LATENCIES, N_BINS)
     stored: Any  # (R * M,) whether a region holds a model's weights
     model_knobs: Any  # (M,)
     region_weight: Any  # (M, R)
@@ -316,7 +339,7 @@ class Sim(NamedTuple):
     region: Any  # (R,)
     profile: Any  # (M * K,)
     knot: Any
-    decode_s: Any  # (M * K, BATCH_LIMIT + 1) seconds of a decode-only iteration by batch size
+    decode_s: Any  # (M * K, BATCH_LIMIT + 1) seconds of a decode-only iteration by batch size, without its context
     delay_s: Any  # (Q,)
     delay_class: Any  # (R, R) origin, destination -> Q
     preference: Any  # (R, orders, R)

@@ -30,8 +30,9 @@ NOT_MEASURED = (0, (1, 1.2))
 
 
 def plot_profiles(world: World, path: str | Path) -> Path:
-    """Draw every model's prefill and decode times: lines are the world's times, points the medians of the measurements behind
-    its tables. Decode times of an iteration model are those at ``DECODE_PROMPT_TOKENS`` of context.
+    """Draw every model's prefill and decode times: lines are the world's, points the medians of the measurements behind tables.
+
+    Decode times of an iteration model are those at ``DECODE_PROMPT_TOKENS`` of context.
 
     Args:
         world: The world.

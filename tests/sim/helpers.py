@@ -14,6 +14,7 @@ from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.world.schema import (
     TIERS,
     Dpa,
+    IterationModel,
     LeadTimes,
     Model,
     NiwQueue,
@@ -93,6 +94,13 @@ def toy_profile(slowness=1):
     return Profile(prefill, decode)
 
 
+def toy_model(slowness=1, **parts):
+    """An iteration model as quick as the toy profile, and in the context 1/4096 s a token and 1/65536 s a prompt token."""
+    own = {"context_token_s": 1 / 4096, "prefill_token_s": 1 / 64, "prefill_context_s": 1 / 65536, **parts}
+    times = {"base_s": 0.125, "sequence_s": 1 / 64, **own}
+    return IterationModel(**{name: slowness * float(value) for name, value in times.items()}, provenance="a toy")
+
+
 def unified(instances, models=1):
     return (Pool("unified", ALL, {f"m{i}": instances for i in range(models)}),)
 
@@ -161,17 +169,13 @@ def draw_world(rng, *, roomy):
         vm_types=tuple(VMType(f"t{k}", 8, int(WEIGHTS) + memory[k], 1.0 + k) for k in range(n_types)),
         models=tuple(random_model(rng, i, n_types) for i in range(n_models)),
         tiers=(
-            Tier("IW-F", float(rng.choice([0.5, 2.0]))),
-            Tier("IW-N", float(rng.choice([4.0, 15.0]))),
-            Tier("NIW", 100.0, float(rng.choice([0.0, 20.0]))),
+            Tier("IW-F", float(rng.choice([0.5, 2.0])), tpot_s=random_tpot(rng)),
+            Tier("IW-N", float(rng.choice([4.0, 15.0])), tpot_s=random_tpot(rng)),
+            Tier("NIW", 100.0, float(rng.choice([0.0, 20.0])), tpot_s=random_tpot(rng)),
         ),
         pools=pools,
         lead_times=LeadTimes(*(float(s) for s in rng.choice([0.0, 0.0, 0.5, 4.0, 20.0], 3))),
-        serving=Serving(
-            max_batch=int(rng.choice([1, 2, 3, 8, 64])),
-            iteration_overhead_s=float(rng.choice([0.0, 1 / 64])),
-            kv_admission=str(rng.choice(["two_step", "reserve"])),
-        ),
+        serving=random_serving(rng),
         routing=Routing(float(rng.choice([rng.random(), np.inf])), float(rng.choice([0.0, 0.25])), int(rng.choice([0, 2, 3]))),
         niw=random_niw(rng),
         scaling=random_scaling(rng),
@@ -195,6 +199,20 @@ def random_scaling(rng):
     )
 
 
+def random_serving(rng):
+    max_batch = int(rng.choice([1, 2, 3, 8, 64]))
+    return Serving(
+        max_batch=max_batch,
+        iteration_overhead_s=float(rng.choice([0.0, 1 / 64])),
+        kv_admission=str(rng.choice(["two_step", "reserve"])),
+        prefill_budget_tokens=rng.choice([None, None, max_batch, max_batch + 5, max_batch + 40]),
+    )
+
+
+def random_tpot(rng):
+    return None if rng.random() < 0.6 else float(rng.choice([0.15, 0.3]))
+
+
 def random_region(rng, number, n_models, n_types, spare):
     capacity = {f"t{k}": spare + int(rng.integers(1, 6)) for k in range(n_types)}
     stored = None if rng.random() < 0.5 else tuple(f"m{i}" for i in range(n_models) if rng.random() < 0.5)
@@ -203,7 +221,11 @@ def random_region(rng, number, n_models, n_types, spare):
 
 def random_model(rng, number, n_types):
     types = [k for k in range(n_types) if rng.random() < 0.7] or [number % n_types]
-    return Model(f"m{number}", WEIGHTS, float(rng.choice([1.0, 1.7])), {f"t{k}": toy_profile(1 + k) for k in types})
+    return Model(f"m{number}", WEIGHTS, float(rng.choice([1.0, 1.7])), {f"t{k}": random_profile(rng, 1 + k) for k in types})
+
+
+def random_profile(rng, slowness):
+    return toy_profile(slowness) if rng.random() < 0.5 else toy_model(slowness, context_token_s=rng.choice([0.0, 1 / 4096]))
 
 
 def random_pools(rng, n_models):
