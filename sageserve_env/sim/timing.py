@@ -73,8 +73,8 @@ def run_s(iteration_s: float, growth_s: float, iterations: int) -> float:
 def iterations_until(start_s: float, iteration_s: float, growth_s: float, now_s: float) -> int:
     """Iterations of a run that have ended by now.
 
-    The growing run solves a quadratic equation, in the form without cancellation. Rounding may put the solution one iteration off, so
-    the ends that :func:`run_s` gives, which are those of the events, have the last word.
+    A growing run solves a quadratic equation, in the form without cancellation. Rounding may put the solution one iteration off,
+    so the ends that :func:`run_s` gives, which are those of the events, have the last word.
     """
     elapsed_s = now_s - start_s
     if growth_s == 0.0:

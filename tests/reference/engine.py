@@ -1,7 +1,7 @@
 """A plain instance of today's engines, iteration by iteration, with nothing clever in it: no runs, no closed forms, no counters.
 
-Every iteration's length is added up anew from its members, token by token where the formula speaks of tokens. Requests come straight to
-their instance, first come, first served, and none comes at the very instant at which an iteration ends.
+Every iteration's length is added up anew from its members, token by token where the formula speaks of tokens. Requests come
+straight to their instance, first come, first served, and none comes at the very instant at which an iteration ends.
 """
 
 from __future__ import annotations
