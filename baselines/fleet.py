@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.sim.build import initial_instances
+from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import World
 

@@ -14,7 +14,7 @@ from sageserve_env.cli.options import WorldOption
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sageserve_env.world import NiwQueue, Pool, Routing, Scaling, World
+    from sageserve_env.world import NiwQueue, Pool, Routing, Scaling, Serving, Tier, World
 
 app = typer.Typer(help="List, show and check worlds: regions, models, VM types, pools.", no_args_is_help=True)
 
@@ -149,10 +149,10 @@ def rule_table(world: World) -> Table:
 
     lead, serving = world.lead_times, world.serving
     rows = {
-        "service levels": ", ".join(f"{t.name} {'done' if t.name == 'NIW' else 'TTFT'} ≤ {t.slo_s:g} s" for t in world.tiers),
+        "service levels": ", ".join(f"{tier.name} {level(tier)}" for tier in world.tiers),
         "routing": routing_rule(world.routing),
         "serving": f"batch ≤ {serving.max_batch}, {serving.iteration_overhead_s:g} s on each iteration, "
-        f"mixed × {serving.mixed_factor:g}, KV {serving.kv_admission.replace('_', '-')}",
+        f"mixed × {serving.mixed_factor:g}, KV {serving.kv_admission.replace('_', '-')}, prompts {prompt_rule(serving)}",
         "scaling": scaling_rule(world.scaling),
         "lead times": f"reclaim {lead.reclaim_s:g} s, redeploy {lead.redeploy_s:g} s, fetch weights {lead.remote_fetch_s:g} s",
         "NIW": niw_rule(world.niw),
@@ -161,6 +161,18 @@ def rule_table(world: World) -> Table:
     for name, value in rows.items():
         made.add_row(name, value)
     return made
+
+
+def level(tier: Tier) -> str:
+    """A tier's service level."""
+    counted = f"{'done' if tier.name == 'NIW' else 'TTFT'} ≤ {tier.slo_s:g} s"
+    return counted if tier.tpot_s is None else f"{counted} and TPOT ≤ {1e3 * tier.tpot_s:g} ms"
+
+
+def prompt_rule(serving: Serving) -> str:
+    """How prompts are prefilled."""
+    budget = serving.prefill_budget_tokens
+    return "whole" if budget is None else f"in chunks of iterations of {budget:,} tokens"
 
 
 def niw_rule(niw: NiwQueue) -> str:

@@ -9,6 +9,7 @@ from rich.table import Table
 from sageserve_env.evaluation.result import Result
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
 from sageserve_env.tables import TextTable, plain
+from sageserve_env.world.schema import Tier
 
 MILLION = 1e6
 NOTHING = "–"
@@ -23,22 +24,32 @@ def summary_tables(result: Result) -> list[Table]:
 def service_table(result: Result) -> Table:
     """How requests fared: by tier, by model, and in all."""
     columns = ["requests", "level\nmet, %", "attainable\nmet, %", "TTFT\nP50, s", "TTFT\nP95, s", "end-to-end\nP95, s"]
+    has_tpot = any(tier.tpot_s is not None for tier in result.world.tiers)
+    if has_tpot:
+        columns.append("TPOT\nP95, ms")
     table = TextTable("Service", [""], columns, gap=1)
     table.caption = "attainable: without requests whose level no fleet could have met"
     for tier, row in zip(result.world.tiers, result.metrics.service_by("tier"), strict=True):
-        table.add_row(f"{tier.name} ({'done' if tier.name == 'NIW' else 'TTFT'} ≤ {duration(tier.slo_s)})", *service_cells(row))
+        table.add_row(f"{tier.name} ({level(tier)})", *service_cells(row, has_tpot))
     table.add_section()
     for row in result.metrics.service_by("model"):
-        table.add_row(row.model, *service_cells(row))
+        table.add_row(row.model, *service_cells(row, has_tpot))
     table.add_section()
-    table.add_row("all", *service_cells(result.metrics.total), style="bold")
+    table.add_row("all", *service_cells(result.metrics.total, has_tpot), style="bold")
     return table
 
 
-def service_cells(row: ServiceRow) -> list[str]:
-    """A service row's cells."""
+def level(tier: Tier) -> str:
+    """A tier's service level in words."""
+    counted = f"{'done' if tier.name == 'NIW' else 'TTFT'} ≤ {duration(tier.slo_s)}"
+    return counted if tier.tpot_s is None else f"{counted}, TPOT ≤ {1e3 * tier.tpot_s:g} ms"
+
+
+def service_cells(row: ServiceRow, has_tpot: bool) -> list[str]:
+    """A service row's cells; the time between tokens where some tier has a level for it."""
     shares = [number(100 * share, 2) for share in (row.slo_attainment, row.slo_attainment_of_attainable)]
-    return [number(row.arrived), *shares, *(number(value, 2) for value in (row.ttft_p50_s, row.ttft_p95_s, row.e2e_p95_s))]
+    times = [number(value, 2) for value in (row.ttft_p50_s, row.ttft_p95_s, row.e2e_p95_s)]
+    return [number(row.arrived), *shares, *times, *([number(1e3 * row.tpot_p95_s, 1)] if has_tpot else [])]
 
 
 def fleet_table(result: Result) -> Table:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sageserve_env.extras import need_arrow
 from sageserve_env.world.schema import World
 
-TIMES = ("arrival_s", "routed_s", "prefill_start_s", "first_token_s", "decode_start_s", "completion_s")
+TIMES = ("arrival_s", "routed_s", "prefill_start_s", "first_token_s", "decode_start_s", "completion_s", "tpot_s")
 NUMBERS = ("prompt_tokens", "output_tokens", "instance", "vm")
 
 
@@ -18,7 +18,8 @@ def request_table(log: NDArray[Any], world: World) -> Any:
     """The log as a ``pyarrow.Table``, names instead of indices; null where a time or a place did not happen.
 
     Columns: ``request`` (count of arrivals before it), ``model``, ``origin``, ``tier``, ``region`` and ``pool`` that served (each
-    dictionary-encoded text), ``rejected``, the six times in seconds from the start of the workload, ``prompt_tokens``,
+    dictionary-encoded text), ``rejected``, the six times in seconds from the start of the workload, ``tpot_s``
+    (seconds for each output token after the first; null for one token), ``prompt_tokens``,
     ``output_tokens``, ``instance`` (number within its endpoint, in order of creation) and ``vm``.
 
     Args:

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.errors import InputError
 from sageserve_env.sim import state as st
 from sageserve_env.workload.request import preference_orders
 from sageserve_env.world.schema import IterationModel, Model, World
@@ -229,28 +228,3 @@ def fill_places(arrays: dict[str, Array], world: World) -> None:
 def by_type(world: World, capacity: dict[str, int]) -> list[tuple[str, int]]:
     """A region's VMs in the order of the world's VM types."""
     return [(vm_type.name, capacity.get(vm_type.name, 0)) for vm_type in world.vm_types]
-
-
-def initial_instances(world: World) -> NDArray[np.int32]:
-    """Instances at the start of each endpoint and VM type, shape (N, K): the earlier types of a region are taken first.
-
-    Raises:
-        InputError: A region has too few VMs on which its models run.
-    """
-    counts = np.zeros((len(world.regions), len(world.models), len(world.pools), len(world.vm_types)), np.int32)
-    for r, region in enumerate(world.regions):
-        left = dict(by_type(world, region.vm_capacity))
-        for m, model in enumerate(world.models):
-            for p, pool in enumerate(world.pools):
-                wanted = pool.instances.get(model.name, 0)
-                for k, vm_type in enumerate(world.vm_types):
-                    taken = min(wanted, left[vm_type.name]) if vm_type.name in model.profiles else 0
-                    counts[r, m, p, k] = taken
-                    left[vm_type.name] -= taken
-                    wanted -= taken
-                if wanted > 0:
-                    raise InputError(
-                        f"region {region.name}: {wanted} of the {pool.instances[model.name]} instances of {model.name} in pool "
-                        f"{pool.name} have no VM; raise its vm_capacity or start with fewer instances"
-                    )
-    return counts.reshape(-1, len(world.vm_types))

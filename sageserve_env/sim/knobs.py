@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
-from sageserve_env.sim.build import initial_instances
+from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.sim.routing import MOST_LOAD
 from sageserve_env.world.schema import World
 

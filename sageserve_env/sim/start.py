@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
-from sageserve_env.sim.build import initial_instances, initial_state
+from sageserve_env.sim.build import initial_state
+from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
 from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.world.schema import World

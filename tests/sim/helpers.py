@@ -9,7 +9,7 @@ import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.sim import ADMISSION_ORDERS, Knobs, Simulator
-from sageserve_env.sim.build import initial_instances
+from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.world.schema import (
     TIERS,

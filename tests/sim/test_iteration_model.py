@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 from numba import njit
 
-from sageserve_env.sim import Knobs
 from sageserve_env.sim.timing import iterations_until, run_s
 from sageserve_env.world.schema import Serving
 from tests.sim.helpers import log_by_request, prefill_time, requests, simulate, toy_model, toy_world
@@ -133,24 +132,3 @@ def test_unattainable_is_what_one_request_alone_does_not_reach(kind, tokens, tie
         tiers = tuple(replace(each, slo_s=float(slo_s)) for each in world.tiers)
         total = simulate(replace(world, tiers=tiers, niw=replace(world.niw, managed=False)), rows).metrics().total
         assert (total.slo_met, total.slo_missed, total.unattainable) == (1 - missed, missed, missed)
-
-
-def test_vm_types_of_one_to_eight_gpus_are_shared_by_models():
-    # A small model runs on 1 or 2 GPUs, a large one on 2 or 4: both want the one spare VM of 2 GPUs.
-    kinds = tuple(replace(toy_world().vm_types[0], name=f"x{gpus}", gpus=gpus) for gpus in (1, 2, 4))
-    world = toy_world(models=2, vm_types=kinds)
-    runs_on = (("x1", "x2"), ("x2", "x4"))
-    models = tuple(
-        replace(model, profiles={name: toy_model() for name in names}) for model, names in zip(world.models, runs_on, strict=True)
-    )
-    region = replace(world.regions[0], vm_capacity={"x1": 1, "x2": 1, "x4": 1})
-    sim = simulate(replace(world, models=models, regions=(region,)), requests((0.0, 8, 2)))
-    assert sim.telemetry().active.tolist() == [[1, 0, 0], [0, 1, 0]]
-    knobs = Knobs.static(sim.world)
-    knobs.floor[:] = knobs.cap[:] = [[1, 1, 0], [0, 1, 1]]
-    sim.apply(knobs)
-    assert (sim.telemetry().active + sim.telemetry().provisioning).tolist() == [[1, 0, 0], [0, 1, 1]]
-    knobs.floor[:] = knobs.cap[:] = [[1, 1, 0], [0, 0, 1]]
-    sim.apply(knobs)
-    sim.advance(sim.now_s + 60.0)
-    assert sim.telemetry().active.tolist() == [[1, 1, 0], [0, 0, 1]]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.sim.build import initial_instances
+from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, IterationModel, Profile, World
