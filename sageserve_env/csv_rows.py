@@ -1,9 +1,11 @@
-"""Rows of small CSV files, with errors that name file, row, column and value."""
+"""Rows of small CSV files, plain or gzip, with errors that name file, row, column and value."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import math
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,7 +52,7 @@ def read_rows(path: Path, columns: tuple[str, ...], *, may_be_empty: bool = Fals
     """All rows of a CSV file with a header.
 
     Args:
-        path: The file.
+        path: The file; one that ends in ``.gz`` is unpacked.
         columns: Columns that must be there.
         may_be_empty: Whether a header alone will do.
 
@@ -58,17 +60,18 @@ def read_rows(path: Path, columns: tuple[str, ...], *, may_be_empty: bool = Fals
         InputError: The file cannot be read, a column is missing, a row has not as many fields as the header, or there is no row.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as file:
+        opened = gzip.open if path.suffix == ".gz" else open
+        with opened(path, "rt", encoding="utf-8", newline="") as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or ()
             rows = [Row(path, line, fields) for line, fields in enumerate(reader, 1)]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: cannot be read ({reason(error)}); give a CSV file in UTF-8") from None
     for column in columns:
         if column not in header:
             raise InputError(f"{path}: column {column!r} is missing; give {', '.join(columns)}")
     if not rows and not may_be_empty:
-        raise InputError(f"{path}: has no requests; give at least one row")
+        raise InputError(f"{path}: has no rows; give at least one")
     for row in rows:
         if None in row.fields or None in row.fields.values():
             raise InputError(f"{path} row {row.line}: has not the {len(header)} fields that the header names; correct it")
