@@ -5,9 +5,9 @@ token of a user, N - 1 others begin a prompt once in O tokens. So the time of a 
 
     base + sequence N + context N (P + O/2) + prefill (N - 1)/O P + prefill context (N - 1)/O P²/2.
 
-The time to the first token is that of the iteration which it finds under way (half of it), of its own prefill, and of what no
-iteration holds: the way in, tokenising, scheduling (``frontend_s``). A run begins with all prompts at once, and each user sends
-``ROUNDS`` of them, so a share of 1/ROUNDS of all requests waits for half of the others' prompts.
+The time to the first token is that of the iteration which it finds under way (half of it), of its own prefill, of the prompts that
+go before it, and of what no iteration holds: the way in, tokenising, scheduling (``frontend_s``). All of it is linear in the
+coefficients, so one fit finds them from both times.
 """
 
 from __future__ import annotations
@@ -23,6 +23,10 @@ from sageserve_env.world.silicon.runs import Deployment, Floats, Group
 
 ROUNDS = 10
 """Requests of each user in a run: what benchmark clients send by default."""
+
+GO_BEFORE = 0.15
+"""Share of half the others whose prompts go before a request's own: ``1 / ROUNDS``, since a run begins with all prompts at once,
+and half as much again where several happen to come together; found by replaying the measured runs through the simulator."""
 
 LEAST_SETTINGS = 10
 """A group with fewer distinct settings is not fitted: a quarter of them is held out, and there are six coefficients."""
@@ -161,7 +165,7 @@ def ttft_columns(group: Group) -> Floats:
     """The same of the time to first token, shape (n, 6)."""
     prompt, others = group.prompt_tokens, group.users - 1
     context = others * (prompt + group.output_tokens / 2)
-    prefills = 1 + others / 2 / ROUNDS
+    prefills = 1 + GO_BEFORE * others / 2
     one = np.ones(len(group))
     own = np.stack([one, others, context, prefills * prompt, prefills * prompt**2 / 2, one], axis=1)
     return np.asarray(own + tpot_columns(group) / 2)

@@ -89,8 +89,15 @@ class Group:
 
     def part(self, chosen: NDArray[np.bool_]) -> Group:
         """The runs where ``chosen``, shape (n,), is true."""
-        arrays = (self.prompt_tokens, self.output_tokens, self.users, self.ttft_s, self.tpot_s, self.held_out)
-        return Group(self.deployment, *(array[chosen] for array in arrays))
+        return Group(
+            self.deployment,
+            self.prompt_tokens[chosen],
+            self.output_tokens[chosen],
+            self.users[chosen],
+            self.ttft_s[chosen],
+            self.tpot_s[chosen],
+            self.held_out[chosen],
+        )
 
 
 def read_groups(path: Path = SHIPPED_RUNS) -> list[Group]:
