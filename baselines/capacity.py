@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
 from importlib.metadata import version
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,7 @@ from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.sizes import table_mean
 from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
-from sageserve_env.workload.sources.o365_data import MODELS, prompt_table, size_tables, week
+from sageserve_env.workload.sources.o365_data import LABELS, MODELS, prompt_table, size_tables, week
 from sageserve_env.world import PRESETS, Model, Pool, Region, VMType, World, load_world
 from sageserve_env.world.checks import require, require_count, require_positive
 from sageserve_env.writing import write_text
@@ -102,11 +103,12 @@ def week_sizes(model: str) -> Series:
     Raises:
         InputError: The week does not have the model.
     """
-    label = next((label for label, name in MODELS.items() if name == model), None)
-    if label is None:
-        raise InputError(f"model = {model!r} is not in the O365 week ({', '.join(MODELS.values())}); search with sizes=")
-    prompt = prompt_table(model, week()[label, "prod"].mean_prompt)
-    return Series(model, (IW_FAST_SHARE, 1 - IW_FAST_SHARE, 0.0), None, prompt, size_tables()[model, "output_tokens"])
+    if model not in LABELS:
+        raise InputError(f"model = {model!r} is not in the O365 week ({', '.join(LABELS)}); search with sizes=")
+    label = LABELS[model]
+    measured = MODELS[label]  # the week's model, also of a successor
+    prompt = prompt_table(measured, week()[label, "prod"].mean_prompt)
+    return Series(model, (IW_FAST_SHARE, 1 - IW_FAST_SHARE, 0.0), None, prompt, size_tables()[measured, "output_tokens"])
 
 
 def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> World:
@@ -281,11 +283,12 @@ def search_presets(searches: tuple[Search, ...]) -> list[dict[str, Any]]:
     rows: dict[str, dict[str, Any]] = {}
     for name in PRESETS:
         world = load_world(name)
-        for model, kind, search in ((m, k, s) for m in world.models for k in world.vm_types for s in searches):
-            key = fingerprint(world, model.name, kind.name, search)
+        pairs = ((model.name, kind.name) for model in world.models for kind in world.vm_types if kind.name in model.profiles)
+        for (model, kind), search in product(pairs, searches):
+            key = fingerprint(world, model, kind, search)
             if key not in rows:
-                theta = round(saturation(world, model.name, kind.name, search), 1)
-                row = {"worlds": [], "model": model.name, "vm_type": kind.name, "search": asdict(search), "theta": theta}
+                theta = round(saturation(world, model, kind, search), 1)
+                row = {"worlds": [], "model": model, "vm_type": kind, "search": asdict(search), "theta": theta}
                 rows[key] = {**row, "fingerprint": key}
             rows[key]["worlds"].append(name)
     return list(rows.values())

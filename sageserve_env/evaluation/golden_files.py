@@ -17,7 +17,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.world.checks import quoted
 from sageserve_env.world.measurements import A100
-from sageserve_env.world.presets import REGIONS
+from sageserve_env.world.regions import REGIONS
 
 MODELS = ("llama-2-70b", "bloom-176b")
 TIER_CODES = {"interactive": 0, "non_interactive": 2}

@@ -15,6 +15,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.workload.sources.azure2024 import azure2024
 from sageserve_env.workload.sources.data_files import DATA
 from sageserve_env.workload.sources.o365 import SCALE_2025, O365Week
+from sageserve_env.workload.sources.o365_data import SUCCESSORS
 from sageserve_env.workload.sources.o365_june import o365_june
 from sageserve_env.workload.sources.servegen import servegen
 from sageserve_env.workload.traces.files.opening import SUFFIXES
@@ -59,6 +60,8 @@ def _public_trace(file: str, name: str, **fixed: Any) -> Callable[..., Composabl
     return partial(Trace, DATA / file, name=name, **fixed)
 
 
+_modern = partial(O365Week, models=SUCCESSORS)
+
 CATALOG: dict[str, Entry] = {
     "o365-week": Entry("The paper's week from Monday on: 7.2 M requests, 4 models, 3 regions", O365Week),
     "o365-day": Entry("Its busiest day, Monday: 1.6 M requests", partial(O365Week, PEAK_DAY_S, DAY_S, name="o365-day")),
@@ -78,6 +81,9 @@ CATALOG: dict[str, Entry] = {
     "scale2025-week": Entry(
         "The week at July 2025's 10 M requests a day: 70 M", partial(O365Week, scale=SCALE_2025, name="scale2025-week")
     ),
+    "modern-week": Entry("The paper's week for the models of the world 'modern'", partial(_modern, name="modern-week")),
+    "modern-day": Entry("Its busiest day: 1.6 M requests", partial(_modern, PEAK_DAY_S, DAY_S, name="modern-day")),
+    "modern-hour": Entry("Its busiest hour: 94 k requests", partial(_modern, PEAK_HOUR_S, HOUR_S, name="modern-hour")),
     "azure2023-conv": Entry(
         "Azure 2023 conversation trace: 19 k requests in 58 minutes",
         _public_trace("azure2023/azure2023_conv.csv.gz", "azure2023-conv", week_start_s=AZURE_2023_WEEK_START_S["conv"]),

@@ -11,7 +11,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from sageserve_env.world.measurements import A100, H100, MEASURED_MODELS
+from sageserve_env.world.modern import modern
 from sageserve_env.world.profiles import authors_profile, measured_profile
+from sageserve_env.world.regions import LATENCY_S, REGIONS
 from sageserve_env.world.schema import (
     GIB,
     LeadTimes,
@@ -27,16 +29,6 @@ from sageserve_env.world.schema import (
     VMType,
     World,
 )
-
-REGIONS = ("westus", "centralus", "eastus")
-"""[C]"""
-
-LATENCY_S = (
-    (0.006, 0.043, 0.072),
-    (0.043, 0.004, 0.031),
-    (0.069, 0.031, 0.003),
-)
-"""One-way medians, origin by destination, in the order of ``REGIONS``. [C]; from centralus [A]: symmetric."""
 
 VM_TYPES = {
     A100: VMType(A100, gpus=8, gpu_memory_bytes=8 * 80 * GIB, price_usd_per_h=32.77),
@@ -209,6 +201,7 @@ PRESETS: dict[str, Callable[[], World]] = {
     "authors-a100": authors_a100,
     "siloed": siloed,
     "chiron": chiron,
+    "modern": modern,
 }
 """Worlds by the name that ``load_world`` and the command line take."""
 

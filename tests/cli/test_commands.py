@@ -99,13 +99,23 @@ def test_world_list(run):
     assert "[P]" not in ran.out
 
 
+PRICES = {"published-a100": "32.77", "authors-a100": "32.77", "modern": "84.80"}
+
+
 @pytest.mark.parametrize("world", PRESETS)
 def test_world_show(run, world):
     ran = run("world", "show", world)
     assert ran.status == 0
     level_s = 2 if world == "authors-a100" else 1
-    for text in ("llama-2-70b", "westus", "98.32" if "a100" not in world else "32.77", f"IW-F TTFT ≤ {level_s} s"):
+    for text in (load_world(world).models[0].name, "westus", PRICES.get(world, "98.32"), f"IW-F TTFT ≤ {level_s} s"):
         assert text in ran.out
+
+
+@pytest.mark.parametrize("policy", ["static", "reactive", "lt-ua"])
+def test_the_modern_world_runs(run, policy):
+    ran = run("simulate", "modern-hour", "--world", "modern", "--policy", policy, "--scale", "0.1")
+    assert ran.status == 0
+    assert "kimi-k2.5" in ran.out
 
 
 def test_world_show_as_yaml_is_a_world_file(run, tmp_path):

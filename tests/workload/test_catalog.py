@@ -8,6 +8,8 @@ import pytest
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload import CATALOG, O365Week, Trace, azure2024, describe, load_workload, plot_rates, servegen, write_trace
+from sageserve_env.workload.sources.o365_data import SUCCESSORS
+from sageserve_env.world import load_world
 from tests.workload.helpers import play, regular_trace, same, write_rows
 
 
@@ -15,9 +17,21 @@ from tests.workload.helpers import play, regular_trace, same, write_rows
 def test_every_named_workload_plays(world, name):
     workload = load_workload(name)
     assert workload.name == name or name.startswith(workload.name)
-    stream = workload.stream(world, 0)
+    stream = workload.stream(load_world("modern") if name.startswith("modern") else world, 0)
     assert stream.next_chunk().size > 1000
     assert load_workload(name, scale=0.5).duration_s == workload.duration_s
+
+
+def test_the_modern_workloads_are_the_week_under_other_names(world):
+    ours, theirs = (load_workload(f"{name}-hour") for name in ("modern", "o365"))
+    modern = load_world("modern")
+    first, second = ours.stream(modern, 3).next_chunk(), theirs.stream(world, 3).next_chunk()
+    for field in ("arrival_s", "prompt_tokens", "output_tokens", "tier"):
+        assert first[field].tolist() == second[field].tolist()
+    pairs = {(world.models[b].name, modern.models[a].name) for a, b in zip(first["model"], second["model"], strict=True)}
+    assert pairs == {*SUCCESSORS.items(), ("llama-3.1-8b", "llama-3.1-8b")}
+    with pytest.raises(InputError, match="models: model 'gpt' is not in the O365 week"):
+        O365Week(models={"gpt": "mine"})
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ class O365Week(IntensityWorkload):
             Poisson, others are Gamma renewals.
         iw_fast_share: IW-F as a share of interactive requests, 0 to 1.
         region_shares: Relative shares of the regions of origin by model; models not named keep the paper's 50/25/25.
+        models: Names that the requests give instead of the week's models; those not named keep theirs.
         chunk_rows: Most requests in a chunk; changes nothing else.
         name: Shown in reports.
 
@@ -60,6 +61,7 @@ class O365Week(IntensityWorkload):
         cv: float = 1.0,
         iw_fast_share: float = IW_FAST_SHARE,
         region_shares: dict[str, dict[str, float]] | None = None,
+        models: dict[str, str] | None = None,
         chunk_rows: int = CHUNK_ROWS,
         name: str = "o365-week",
     ) -> None:
@@ -67,16 +69,17 @@ class O365Week(IntensityWorkload):
         if check_number("iw_fast_share", iw_fast_share) > 1:
             raise InputError(f"iw_fast_share = {iw_fast_share} is not usable; give a share from 0 to 1")
         regions = {**REGION_SHARES, **(region_shares or {})}
-        for model in regions:
-            if model not in REGION_SHARES:
-                raise InputError(f"region_shares: model {model!r} is not in the O365 week; it has {', '.join(REGION_SHARES)}")
-        intensity = _intensity(scale, cv, iw_fast_share, regions)
+        for argument, names in (("region_shares", regions), ("models", models or {})):
+            for model in names:
+                if model not in REGION_SHARES:
+                    raise InputError(f"{argument}: model {model!r} is not in the O365 week; it has {', '.join(REGION_SHARES)}")
+        intensity = _intensity(scale, cv, iw_fast_share, regions, models or {})
         window = intensity.window(start_s, duration_s)
         past = IntensityWorkload(f"{name}-past", intensity.window(0.0, start_s), week_start_s=0.0) if start_s > 0 else None
         super().__init__(name, window, chunk_rows=chunk_rows, week_start_s=start_s, past=past)
 
 
-def _intensity(scale: float, cv: float, fast: float, regions: dict[str, dict[str, float]]) -> Intensity:
+def _intensity(scale: float, cv: float, fast: float, regions: dict[str, dict[str, float]], models: dict[str, str]) -> Intensity:
     """The whole week."""
     series: list[Series] = []
     rates: list[NDArray[np.float64]] = []
@@ -85,7 +88,7 @@ def _intensity(scale: float, cv: float, fast: float, regions: dict[str, dict[str
         model = MODELS[label]
         tiers = (fast, 1 - fast, 0.0) if CLASSES[kind] == "interactive" else (0.0, 0.0, 1.0)
         prompt = prompt_table(model, curve.mean_prompt, curve.factor_log_sd)
-        series.append(Series(model, tiers, regions[model], prompt, size_tables()[model, "output_tokens"]))
+        series.append(Series(models.get(model, model), tiers, regions[model], prompt, size_tables()[model, "output_tokens"]))
         rates.append(curve.rate * scale)
         factors.append(curve.factor)
     edges = 60.0 * np.arange(MINUTES + 1, dtype=np.float64)

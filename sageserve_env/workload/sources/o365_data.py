@@ -25,6 +25,12 @@ from sageserve_env.workload.sources.data_files import columns
 MODELS = {"A": "llama-2-70b", "B": "bloom-176b", "C": "llama-3.1-8b", "D": "llama-3.2-3b"}
 """Label in the authors' files to model name."""
 
+SUCCESSORS = {"llama-2-70b": "llama-3.1-70b", "bloom-176b": "kimi-k2.5", "llama-3.2-3b": "qwen3-32b"}
+"""Models of the world ``modern`` that take the places of the week's: the nearest in size, the smallest a free one (assumption)."""
+
+LABELS = {name: label for label, model in MODELS.items() for name in (model, SUCCESSORS.get(model, model))}
+"""Label of each model, successors included."""
+
 CLASSES = {"prod": "interactive", "dev": "non-interactive"}
 
 HOURS = 168
