@@ -162,8 +162,7 @@ def test_a_search_out_of_range_is_refused(options):
 
 
 def test_the_command_writes_what_load_capacity_reads(tmp_path, monkeypatch, capsys):
-    path = tmp_path / "data" / "capacity.json"
-    monkeypatch.setattr(capacity, "FILE", path)
+    monkeypatch.setattr(capacity, "FILE", tmp_path / "capacity.json")
     monkeypatch.setattr(capacity, "PRESETS", {"published": None})
     monkeypatch.setattr(capacity, "saturation", lambda world, model, vm_type, search: 1234.56)
     assert capacity.main(["--write"]) == 0

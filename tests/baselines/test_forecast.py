@@ -47,7 +47,7 @@ def trace(hours, seed):
     rng = np.random.default_rng(seed)
     rows = np.zeros(hours * 360, REQUEST_DTYPE)
     rows["arrival_s"] = np.sort(rng.uniform(0, hours * 3600, rows.size))
-    rows["prompt_tokens"] = rng.integers(1, 9_000, rows.size)
+    rows["prompt_tokens"], rows["output_tokens"] = rng.integers(1, 9_000, rows.size), 1
     for name, count in (("model", 4), ("origin", 3), ("tier", 3)):
         rows[name] = rng.integers(0, count, rows.size)
     return rows
@@ -287,6 +287,7 @@ def test_oracle_refuses_what_it_does_not_know(history, window_s, lead, message):
 
 def test_token_rates_counts_prompt_tokens():
     rows, world = trace(5, seed=4), published()
+    rows = rows[rows["arrival_s"] < 4.9 * 3600]
     rates = token_rates(Requests(rows, 4.9 * 3600), world, window_s=900.0, tiers=INTERACTIVE)
     assert rates.shape == (3, 4, 20)
     chosen = rows[(rows["tier"] < 2) & (rows["origin"] == 2) & (rows["model"] == 1)]
