@@ -1,4 +1,4 @@
-"""``sageserve world fit``: iteration models from measurements."""
+"""``sageserve world fit`` and ``power``: parameters from measurements."""
 
 from __future__ import annotations
 
@@ -44,6 +44,46 @@ def fit(file: FileArgument = None, out: PieceOption = None, table: TableOption =
         if path is not None:
             write_text(path, dump(fits))
             wrote(path)
+
+
+PowerFileArgument = Annotated[
+    Path | None,
+    typer.Argument(
+        metavar="FILE",
+        help="Measurements, CSV: model, task, precision, gpu, gpus, tensor_parallel, expert_parallel, data_parallel, batch, "
+        "power_w. Left out: those that come with the package.",
+    ),
+]
+
+
+def power(file: PowerFileArgument = None, table: TableOption = None) -> None:
+    """Fit the power of serving GPUs against the batch.
+
+    Errors are medians: of the three quarters of the batch sizes that the fit saw / of the rest.
+
+    Example: sageserve world power --table power.csv
+    """
+    from sageserve_env.cli.console import output, wrote
+    from sageserve_env.tables import TextTable
+    from sageserve_env.world.silicon.power import SHIPPED_POWER_RUNS, dump_power_fits, fit_power
+    from sageserve_env.writing import write_text
+
+    check_target("--table", table, (".csv",))
+    fits = fit_power(file or SHIPPED_POWER_RUNS)
+    made = TextTable("Power", ["measured"], ["batch", "watts", "half-way at", "error"])
+    for one in fits:
+        low_w, high_w = one.watts([one.least_batch, one.most_batch])
+        made.add_row(
+            one.label,
+            f"{one.least_batch:,.0f} to {one.most_batch:,.0f}",
+            f"{low_w:,.0f} to {high_w:,.0f}",
+            f"{one.half_batch:,.0f}",
+            f"{one.error:.1%} / {one.error_held_out:.1%}",
+        )
+    output().print(made)
+    if table is not None:
+        write_text(table, dump_power_fits(fits))
+        wrote(table)
 
 
 def check_target(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:

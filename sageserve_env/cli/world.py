@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from sageserve_env.cli.fit import fit
+from sageserve_env.cli.fit import fit, power
 from sageserve_env.cli.options import WorldOption
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="List, show and check worlds: regions, models, VM types, pools.", no_args_is_help=True)
 app.command("fit")(fit)
+app.command("power")(power)
 
 WorldArgument = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset (see: sageserve world list) or a YAML file.")]
 
