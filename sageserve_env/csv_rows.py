@@ -57,11 +57,12 @@ def read_rows(path: Path, columns: tuple[str, ...], *, may_be_empty: bool = Fals
         may_be_empty: Whether a header alone will do.
 
     Raises:
-        InputError: The file cannot be read, a column is missing, a row has not as many fields as the header, or there is no row.
+        InputError: The file cannot be read, a column is missing or there twice, a row has not as many fields as the header, or
+            there is no row.
     """
     try:
         opened = gzip.open if path.suffix == ".gz" else open
-        with opened(path, "rt", encoding="utf-8", newline="") as file:
+        with opened(path, "rt", encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file)
             header = reader.fieldnames or ()
             rows = [Row(path, line, fields) for line, fields in enumerate(reader, 1)]
@@ -70,6 +71,8 @@ def read_rows(path: Path, columns: tuple[str, ...], *, may_be_empty: bool = Fals
     for column in columns:
         if column not in header:
             raise InputError(f"{path}: column {column!r} is missing; give {', '.join(columns)}")
+        if list(header).count(column) > 1:
+            raise InputError(f"{path}: column {column!r} appears twice; drop one")
     if not rows and not may_be_empty:
         raise InputError(f"{path}: has no rows; give at least one")
     for row in rows:

@@ -35,8 +35,8 @@ def fit(file: FileArgument = None, out: PieceOption = None, table: TableOption =
     from sageserve_env.world.silicon import SHIPPED_RUNS, dump_fits, dump_profiles, fit_groups, read_groups
     from sageserve_env.writing import write_text
 
-    check_target("--out", out, (".yaml", ".yml"))
-    check_target("--table", table, (".csv",))
+    check_target("--out", out, (".yaml", ".yml"), file)
+    check_target("--table", table, (".csv",), file)
     groups = read_groups(file or SHIPPED_RUNS)
     fits = fit_groups(groups)
     output().print(fit_table(fits, left_out=len(groups) - len(fits)))
@@ -68,7 +68,7 @@ def power(file: PowerFileArgument = None, table: TableOption = None) -> None:
     from sageserve_env.world.silicon.power import SHIPPED_POWER_RUNS, dump_power_fits, fit_power
     from sageserve_env.writing import write_text
 
-    check_target("--table", table, (".csv",))
+    check_target("--table", table, (".csv",), file)
     fits = fit_power(file or SHIPPED_POWER_RUNS)
     made = TextTable("Power", ["measured"], ["batch", "watts", "half-way at", "error"])
     for one in fits:
@@ -86,11 +86,11 @@ def power(file: PowerFileArgument = None, table: TableOption = None) -> None:
         wrote(table)
 
 
-def check_target(option: str, path: Path | None, suffixes: tuple[str, ...]) -> None:
-    """Refuse, before anything is fitted, a file that could not be written.
+def check_target(option: str, path: Path | None, suffixes: tuple[str, ...], file: Path | None) -> None:
+    """Refuse, before anything is fitted, a file that could not or should not be written.
 
     Raises:
-        InputError: Its suffix is another, or its folder does not exist or cannot be written to.
+        InputError: It is the file of measurements, its suffix is another, or its folder does not exist or cannot be written to.
     """
     from sageserve_env.errors import InputError
     from sageserve_env.writing import require_writable
@@ -99,6 +99,8 @@ def check_target(option: str, path: Path | None, suffixes: tuple[str, ...]) -> N
         return
     if path.suffix not in suffixes:
         raise InputError(f"{option} = '{path}' is no {suffixes[0]} file; give one")
+    if file is not None and path.resolve() == file.resolve():
+        raise InputError(f"{option} = '{path}' holds the measurements; choose another file")
     if not path.absolute().parent.is_dir():
         raise InputError(f"{option} = '{path}': folder {path.parent} does not exist; create it first")
     require_writable(path.absolute().parent)

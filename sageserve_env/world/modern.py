@@ -41,7 +41,7 @@ VM_TYPES = (
 """Two models can be served on each, so they compete for them."""
 
 VM_CAPACITY = {"h100-x1": 24, "h100-x4": 12, "h200-x8": 8}
-"""VMs in a region [A]: about twice what starts with a model, for fleets to grow into."""
+"""VMs in a region [A]: room for fleets to more than double."""
 
 
 @dataclass(frozen=True)
@@ -80,10 +80,10 @@ MODELS = {
         2,
         {"h100-x4": "Llama-3.1-70B h100_sxm vllm fp8 TP4 MoE TP4", "h200-x8": "Llama-3.1-70B h200_sxm vllm fp8 TP8 MoE TP8"},
     ),
-    # 61 layers, a latent of 512 and 64 rotary numbers for each; 595 GB of weights, experts at 4 bits [M]
+    # 61 layers, a latent of 512 and 64 rotary numbers for each; about 595 GB of weights, experts at 4 bits [M]
     "kimi-k2.5": Served(595e9, 2.0 * 61 * (512 + 64), 3, {"h200-x8": "Kimi-K2.5 h200_sxm vllm 0.16.0 int4 TP8 MoE TP8"}),
 }
-"""A small model, a 30B, a 70B, and a mixture of experts with 10¹² parameters, by their names here; instances [A]."""
+"""A small model, a 30B, a 70B, and a mixture of experts with 10¹² parameters, by their names here; times [F], instances [A]."""
 
 TIERS_MODERN = (
     Tier("IW-F", slo_s=1.0, tpot_s=0.05),

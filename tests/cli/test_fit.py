@@ -34,4 +34,6 @@ def test_bad_input_writes_nothing(refused, tmp_path):
     assert "is no .yaml file" in refused("world", "fit", good, "--out", tmp_path / "piece.txt")
     assert "is no .csv file" in refused("world", "fit", good, "--out", out, "--table", tmp_path / "table.xls")
     assert "does not exist" in refused("world", "fit", good, "--out", tmp_path / "none" / "piece.yaml")
+    assert "holds the measurements" in refused("world", "fit", good, "--table", good)
+    assert "holds the measurements" in refused("world", "power", good, "--table", good)
     assert not out.exists()

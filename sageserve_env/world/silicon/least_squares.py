@@ -78,7 +78,7 @@ def _within_bounds(gram: Floats, right: Floats, found: Floats, free: NDArray[np.
         stopping = free & (aim <= 0)
         if not stopping.any():
             return aim, free
-        step = (found[stopping] / (found[stopping] - aim[stopping] + 1e-300)).min()
+        step = (found[stopping] / (found[stopping] - aim[stopping] + 1e-300)).min()  # a column just freed may stand at 0
         found = np.where(free, found + step * (aim - found), 0.0)
-        free = free & (found > 1e-12) & ~(stopping & (found <= 1e-12))
+        free = free & (found > 1e-12)  # the columns have length 1, and so has what they are to add up to, or nearly
         found = np.where(free, found, 0.0)

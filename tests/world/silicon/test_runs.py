@@ -32,6 +32,19 @@ def test_gzip(tmp_path):
     assert len(read_groups(path)) == 1
 
 
+def test_a_byte_order_mark_as_spreadsheets_write_it(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_text(f"{HEAD}\n{GOOD}\n", encoding="utf-8-sig")
+    assert len(read_groups(path)) == 1
+
+
+def test_a_column_twice(tmp_path):
+    path = tmp_path / "bad.csv"
+    path.write_text(f"{HEAD},tpot_ms\n{GOOD},11\n")
+    with pytest.raises(InputError, match="column 'tpot_ms' appears twice"):
+        read_groups(path)
+
+
 def test_a_quarter_is_held_out_and_repeats_stay_together(tmp_path):
     rows = [f"m,h100,vllm,1024,128,{users},{50 + repeat},10" for users in range(1, 21) for repeat in range(3)]
     path = tmp_path / "mine.csv"
