@@ -3,10 +3,12 @@ import sys
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.world import golden_world, plot_profiles, published
+from sageserve_env.world import golden_world, load_world, plot_profiles, published
 
 
-@pytest.mark.parametrize("world", [published(), golden_world({"bloom-176b": 1})], ids=["published", "golden"])
+@pytest.mark.parametrize(
+    "world", [published(), golden_world({"bloom-176b": 1}), load_world("modern")], ids=lambda world: world.name
+)
 def test_a_picture_is_drawn(world, tmp_path):
     pytest.importorskip("matplotlib")
     path = plot_profiles(world, tmp_path / "profiles.png")
