@@ -10,8 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sageserve_env.errors import InputError
-from sageserve_env.world.checks import quoted
+from sageserve_env.errors import InputError, quoted
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import reprlib
+from collections.abc import Iterable
 
 LONGEST = 290
 """Characters of a message; of a longer one the middle is left out, since the thing is named first and the remedy last."""
@@ -48,3 +49,8 @@ def shown(value: object) -> str:
         return reprlib.repr(value)
     except Exception:  # a value's own repr may fail, and Python refuses to print integers of thousands of digits
         return f"a value of type {type(value).__name__}"
+
+
+def quoted(names: Iterable[str]) -> str:
+    """Names in quotes, separated by commas."""
+    return ", ".join(f"'{name}'" for name in names)

@@ -90,3 +90,9 @@ def test_importing_the_package_is_light():
     code = f"import sys, sageserve_env; print([name for name in {HEAVY!r} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("module", sorted(path.stem for path in (ROOT / "sageserve_env").glob("[!_]*.py")))
+def test_modules_that_all_rooms_use_import_first(module):
+    """None of them needs a room that needs it."""
+    subprocess.run([sys.executable, "-c", f"import sageserve_env.{module}"], check=True, cwd=ROOT)

@@ -13,9 +13,8 @@ import yaml
 from numpy.typing import NDArray
 
 from sageserve_env.csv_rows import Row, read_rows, reason
-from sageserve_env.errors import InputError
+from sageserve_env.errors import InputError, quoted
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
-from sageserve_env.world.checks import quoted
 from sageserve_env.world.measurements import A100
 from sageserve_env.world.regions import REGIONS
 

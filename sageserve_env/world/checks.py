@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from numbers import Integral, Real
 from unicodedata import normalize
 
-from sageserve_env.errors import InputError, shown
+from sageserve_env.errors import InputError, quoted, shown
 
 LARGEST = 1e15
 """No quantity of a world, a workload or a policy is larger, whatever its unit."""
@@ -16,11 +16,6 @@ LONGEST_NAME = 100
 
 MOST_S = 366 * 86_400.0
 """The longest time that a workload, a run or an interval may span, in seconds: a year."""
-
-
-def quoted(names: Iterable[str]) -> str:
-    """Names in quotes, separated by commas."""
-    return ", ".join(f"'{name}'" for name in names)
 
 
 def is_number(value: object) -> bool:

@@ -23,8 +23,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
-from sageserve_env.errors import InputError, shown
-from sageserve_env.world.checks import LONGEST_NAME, quoted
+from sageserve_env.errors import InputError, quoted, shown
+from sageserve_env.world.checks import LONGEST_NAME
 from sageserve_env.world.measurements import MEASURED_MODELS
 from sageserve_env.world.presets import PRESETS, VM_TYPES
 from sageserve_env.world.profiles import has_profile, measured_profile, scale_profile
