@@ -1,5 +1,6 @@
 """The documentation does what it says: its commands and its Python run, page by page, in order, in one folder."""
 
+import json
 import re
 import shlex
 from glob import glob
@@ -119,3 +120,22 @@ def test_the_table_of_observations_is_the_environments():
     module = module_from_spec(spec)
     spec.loader.exec_module(module)
     assert module.table() in (ROOT / "docs" / "environments.md").read_text(encoding="utf-8")
+
+
+def test_the_readmes_finding_is_the_reports():
+    """Hours, savings and latency of its section on validation, from the report's JSON."""
+    rows = json.loads((ROOT / "docs" / "reproduction" / "results.json").read_text(encoding="utf-8"))
+    ours, paper = ({row["row"]: row[side] for row in rows} for side in ("ours", "paper"))
+    text = " ".join((ROOT / "README.md").read_text(encoding="utf-8").partition("## Validation")[2].split())
+    strategies = ("reactive", "lt-i", "lt-u", "lt-ua")
+    for values, measure in ((ours, "peak"), (paper, "peak"), (ours, "mean")):
+        *firsts, last = (f"{values[f'measured/{name}/hours-{measure}']:.0f}" for name in strategies)
+        assert f"{', '.join(firsts)} and {last}" in text
+    changes = [round(ours[f"measured/{name}/change-mean"]) for name in strategies[1:]]
+    assert "it is {}, {} and {:+} % of the bill".format(*changes).replace("-", "\u2212") in text
+    saved = [-ours[f"written/h100/{name}/change-mean"] for name in strategies[1:]]
+    assert min(saved) >= 10
+    assert max(saved) <= 11
+    reactive_s, *others_s = (ours[f"written/h100/{name}/ttft-p90"] for name in strategies)
+    assert {f"{value:.1f}" for value in others_s} == {"4.6"}
+    assert f"4.6 s instead of {reactive_s:.1f} s" in text
