@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.env.core import Engine, RowSnapshot, require_own
-from sageserve_env.env.observation.encode import Feature
 from sageserve_env.env.observation.observe import Observer, ObserverSnapshot
 from sageserve_env.env.rendering.dashboard import Dashboard
 from sageserve_env.env.rewards import TERMS, breaches
-from sageserve_env.env.setup import Setup
+from sageserve_env.env.setup import Described, Setup
 from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.scenarios import Episode
@@ -50,7 +49,7 @@ class EnvSnapshot:
     identity: Mapping[str, str]
 
 
-class FleetRow:
+class FleetRow(Described):
     """A row of an engine: what the single environment and each environment of a vector have in common.
 
     Attributes:
@@ -69,16 +68,6 @@ class FleetRow:
         self._episode: Episode | None = None
         self._dashboard: Dashboard | None = None
         self._seen_ttft: NDArray[np.int64] = np.zeros((N_TIERS, N_BINS), np.int64)
-
-    @property
-    def observation_features(self) -> list[Feature]:
-        """Name, unit, formula and bounds of each entry of an observation."""
-        return self.setup.features
-
-    @property
-    def observation_groups(self) -> dict[str, NDArray[Any]]:
-        """The features by the names, and in the shapes, of the arrays of ``observation="dict"``."""
-        return self.setup.layout.groups
 
     @property
     def episode_description(self) -> dict[str, float | str]:

@@ -13,6 +13,7 @@ from sageserve_env.env.actions import ACTION_MODES, MASKED_MODES, action_space, 
 from sageserve_env.env.config import MOST_IN_FLIGHT, Config, require_view, whole_steps
 from sageserve_env.env.core import Engine
 from sageserve_env.env.observation.demand import history_window_s
+from sageserve_env.env.observation.encode import Feature
 from sageserve_env.env.observation.observe import Layout, Observer, View
 from sageserve_env.env.rewards import as_reward, reward_space
 from sageserve_env.env.tables import Settings
@@ -146,6 +147,26 @@ def read_problem(problem: Any) -> Problem:
     if not isinstance(problem, Problem):
         raise InputError(f"problem = {problem!r} is none; give the name of a problem, its id, or a Problem")
     return problem.validated()
+
+
+class Described:
+    """What the single and the vector environment tell alike of their setup.
+
+    Attributes:
+        setup: The checked arguments.
+    """
+
+    setup: Setup
+
+    @property
+    def observation_features(self) -> list[Feature]:
+        """Name, unit, formula and bounds of each entry of an observation."""
+        return self.setup.features
+
+    @property
+    def observation_groups(self) -> dict[str, NDArray[Any]]:
+        """The features by the names, and in the shapes, of the arrays of one ``observation="dict"``."""
+        return self.setup.layout.groups
 
 
 def as_numbers(actions: Any) -> NDArray[Any]:

@@ -16,11 +16,10 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.config import config_from, read_autoreset_mode, read_row_options, read_rows, read_seeds, read_steps
 from sageserve_env.env.core import Engine, require_own
-from sageserve_env.env.observation.encode import Feature
 from sageserve_env.env.observation.observe import Observer, row_of
 from sageserve_env.env.rewards import TERMS, breaches
 from sageserve_env.env.row import EnvSnapshot, FleetRow, require_render_mode
-from sageserve_env.env.setup import Setup, as_numbers
+from sageserve_env.env.setup import Described, Setup, as_numbers
 from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.world.checks import require_count
@@ -43,7 +42,7 @@ class VectorRow(FleetRow):
         self.np_random = seeding.np_random()[0]
 
 
-class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
+class VectorFleetEnv(Described, VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     """``num_envs`` independent :class:`sageserve_env.env.FleetEnv`, stepped together.
 
     Row i is bit-identical to a single environment with the same arguments that is reset with seed + i, at any width, in every
@@ -121,16 +120,6 @@ class VectorFleetEnv(VectorEnv[Observations, NDArray[Any], NDArray[Any]]):
     @spec.setter
     def spec(self, spec: EnvSpec | None) -> None:
         self._spec = None if spec is None else replace(spec, max_episode_steps=self.n_steps)
-
-    @property
-    def observation_features(self) -> list[Feature]:
-        """Name, unit, formula and bounds of each entry of an observation."""
-        return self.setup.features
-
-    @property
-    def observation_groups(self) -> dict[str, NDArray[Any]]:
-        """The features by the names, and in the shapes, of the arrays of one ``observation="dict"``."""
-        return self.setup.layout.groups
 
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | list[dict[str, Any]] | None = None
