@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sageserve_env.registration import IDS, problem_name
-from sageserve_env.scenarios.fleets import MINI_MODEL, day_fleet, mini_fleet
+from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, mini_fleet
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
 from sageserve_env.scenarios.sources import (
@@ -83,8 +83,8 @@ WORKING_HOURS = tuple(range(7, 20))
 PROMPTS, REASONING = ("mooncake-prompt", 32_768), ("deepseek-r1-output", 16_384)
 """Long conversations, and answers that reason; cut at the context that is offered."""
 
-ON_THE_HOUR = Peaks(4.0, 0.0, 600.0, WORKING_HOURS)
-ON_THE_HALF_HOUR = Peaks(4.0, 1800.0, 600.0, WORKING_HOURS)
+ON_THE_HOUR = Peaks(3.0, 0.0, 600.0, WORKING_HOURS)
+ON_THE_HALF_HOUR = Peaks(3.0, 1800.0, 600.0, WORKING_HOURS)
 """Assumption: what meetings that end and jobs that are scheduled bring, ten minutes in each working hour."""
 
 
@@ -170,11 +170,12 @@ def _burst() -> Problem:
     day = _day()
     assert isinstance(day.source, CurveSource)
     traffic = tuple(
-        replace(each, peaks=Peaks(7.0, start_s, 600.0, WORKING_HOURS))
+        replace(each, peaks=Peaks(6.0, start_s, 600.0, WORKING_HOURS))
         for each, start_s in zip(day.source.traffic, (0.0, 900.0, 1800.0, 2700.0), strict=True)
     )
-    summary = "The fleet of Day under peaks of seven times the traffic, one model after the other in each working hour"
-    return replace(day, name="burst", id=IDS["burst"], summary=summary, source=replace(day.source, traffic=traffic))
+    summary = "The fleet of Day under peaks of six times the traffic, one model after the other in each working hour"
+    fleet, source = day_fleet("burst", BURST_VMS), replace(day.source, traffic=traffic)
+    return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
 
 
 AZURE_MODELS = ("llama-2-70b", "bloom-176b")

@@ -28,13 +28,16 @@ MINI_VMS = {"h100-x1": 12}
 DAY_VMS = {"h100-x1": 14, "h100-x4": 7, "h200-x8": 6}
 """Fewer than all models want at their peaks [A], which do not fall together: they hand VMs to each other."""
 
+BURST_VMS = {"h100-x1": 24, "h100-x4": 12, "h200-x8": 10}
+"""Room for its higher peaks, one model after the other [A]."""
+
 DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5": 2}
 """Instances in each region at the start [A]: near what the day's first hours need."""
 
 
-def day_fleet(name: str = "day") -> World:
+def day_fleet(name: str = "day", vms: dict[str, int] = DAY_VMS) -> World:
     """Four models in three regions that share three types of VMs."""
-    return _fleet(name, DAY_VMS, DAY_START)
+    return _fleet(name, vms, DAY_START)
 
 
 def mini_fleet() -> World:
