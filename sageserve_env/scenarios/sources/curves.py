@@ -158,7 +158,8 @@ def _peaks(peaks: Peaks, window: CurveWindow, clock_s: float) -> NDArray[np.floa
 
 def _shares(source: CurveSource) -> Shares:
     """Of the models and tiers, by their mean rates."""
-    total = sum(each.rate_per_s for each in source.traffic)
-    models = {each.model: each.rate_per_s / total for each in source.traffic}
-    weights = sum(np.array(each.tiers) / sum(each.tiers) * each.rate_per_s for each in source.traffic) / total
-    return Shares(models, dict(zip(TIERS, weights.tolist(), strict=True)))
+    rates = np.array([each.rate_per_s for each in source.traffic])
+    tiers = np.array([each.tiers for each in source.traffic])
+    weights = rates / rates.sum()
+    by_tier = weights @ (tiers / tiers.sum(axis=1, keepdims=True))
+    return Shares(dict(zip(source.models, weights.tolist(), strict=True)), dict(zip(TIERS, by_tier.tolist(), strict=True)))
