@@ -103,7 +103,7 @@ class Engine:
             if name != "flight":
                 copy_bytes(self.state[name][e], array)
         rows = self.rows
-        for name in ("history", "terms"):
+        for name in ("history", "terms", "totals"):
             rows[name][e] = 0
         rows["target"][e] = start["fleet"]["floor"]
         row = np.zeros((), ROW)
@@ -296,7 +296,7 @@ class Engine:
         copy_bytes(self.state["flight"][:, :slots], old)
 
 
-ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms")
+ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms", "totals")
 """Arrays of ``Rows`` that an episode changes, but for what generates requests and the buffer of those generated."""
 
 

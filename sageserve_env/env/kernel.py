@@ -83,6 +83,8 @@ def step_span(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vm
             if row.step == codec.n_steps - 1 or row.is_overfull:
                 book_unfinished(s, codec.grace_s if not row.is_overfull else 0.0)
             account(s, r, e, prices)
+            for term in range(r.terms.shape[1]):
+                r.totals[e, term] += r.terms[e, term]
             observe(s, r, e, codec, rate_scale, vms)
             row.step += 1
             row.phase = DONE

@@ -60,6 +60,7 @@ class Rows(NamedTuple):
     observation: Any  # (E, O) float32
     mask: Any  # (E, choices) bool
     terms: Any  # (E, len(TERMS))
+    totals: Any  # (E, len(TERMS)) sums of the terms over the episode
     requests: Any  # (E, C)
     series: Any  # (E, S)
     bins: Any  # (E, S, W)

@@ -93,6 +93,7 @@ def empty_rows(settings: Settings, n_envs: int) -> dict[str, NDArray[Any]]:
         "observation": ((len(observation_features(world)),), np.float32),
         "mask": ((math.prod(mask_shape(space)),), np.bool_),
         "terms": ((len(TERMS),), np.float64),
+        "totals": ((len(TERMS),), np.float64),
         "requests": ((CHUNK_ROWS,), REQUEST_DTYPE),
         "series": ((1,), generator.SERIES_STATE),
         "bins": ((1, 1), generator.BIN),
