@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from sageserve_env.errors import InputError
 from sageserve_env.sim.state import N_TIERS
 from sageserve_env.world.checks import is_number
+from sageserve_env.world.costs.carbon import has_carbon
+from sageserve_env.world.schema import World
 
 Terms = Mapping[str, NDArray[np.float64]]
 """Terms of one interval by name, each of shape (n_envs,)."""
@@ -28,6 +30,10 @@ TERMS = {
     "breaches_niw": "avoidable breaches of tier NIW",
     "arrived": "requests that arrived",
     "completed": "requests completed",
+    "carbon_kg": "carbon of energy_kwh by region and hour; 0 in worlds without carbon",
+    "energy_kwh": "energy of every instance, loading, idle or serving, with the data centre's share; 0 in worlds without power",
+    "egress_usd": "prompts sent to other regions and outputs sent back, at list price; 0 in worlds without egress",
+    "carbon_usd": "carbon_kg times the reward's price of carbon",
 }
 """The terms that the kernel computes for each interval, in its order. All are >= 0."""
 
@@ -37,8 +43,15 @@ def breaches(terms: Mapping[str, Any]) -> Any:
     return terms["breaches_iw_f"] + terms["breaches_iw_n"] + terms["breaches_niw"]
 
 
+def dollars(terms: Terms) -> NDArray[np.float64]:
+    """All that an interval cost: VMs, avoidable breaches, and where the world has them egress and carbon."""
+    return terms["vm_usd"] + terms["breach_usd"] + terms["egress_usd"] + terms["carbon_usd"]
+
+
 class Reward(Protocol):
     """Makes rewards of the terms of an interval.
+
+    One that has ``carbon_usd_per_t``, the price of carbon, prices ``carbon_usd`` with it; others have the default.
 
     Attributes:
         name: Shown in reports.
@@ -63,6 +76,9 @@ class Reward(Protocol):
 BREACH_PRICES_USD = (0.05, 0.25, 0.25)
 """Assumption, dollars by tier: a late IW-N or NIW, whose levels are far easier to keep, costs five times a late IW-F."""
 
+CARBON_USD_PER_T = 100.0
+"""Assumption, dollars for 1,000 kg of CO₂ equivalent: of the order of carbon markets and of estimates of the social cost."""
+
 MOST_USD = 1e12
 """Far above any price, and far below where sums of rewards overflow."""
 
@@ -72,14 +88,15 @@ USD_PER_REWARD = 1000.0
 
 @dataclass(frozen=True)
 class Money:
-    """Minus the dollars of the interval, in thousands: VMs and avoidable breaches. The default."""
+    """Minus the dollars of the interval, in thousands: VMs, avoidable breaches, egress and carbon. The default."""
 
     name: str = "money"
     breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
+    carbon_usd_per_t: float = CARBON_USD_PER_T
 
     def __call__(self, terms: Terms) -> NDArray[np.float64]:
-        """Minus (vm_usd + breach_usd) / 1000, shape (n_envs,)."""
-        return -(terms["vm_usd"] + terms["breach_usd"]) / USD_PER_REWARD
+        """Minus (vm_usd + breach_usd + egress_usd + carbon_usd) / 1000, shape (n_envs,)."""
+        return -dollars(terms) / USD_PER_REWARD
 
 
 @dataclass(frozen=True)
@@ -106,19 +123,24 @@ class LatencyFirst:
 
     name: str = "latency-first"
     breach_prices_usd: tuple[float, float, float] = (0.5, 2.5, 2.5)
+    carbon_usd_per_t: float = CARBON_USD_PER_T
 
     def __call__(self, terms: Terms) -> NDArray[np.float64]:
-        """Minus (vm_usd + breach_usd) / 1000, shape (n_envs,)."""
-        return -(terms["vm_usd"] + terms["breach_usd"]) / USD_PER_REWARD
+        """Minus (vm_usd + breach_usd + egress_usd + carbon_usd) / 1000, shape (n_envs,)."""
+        return -dollars(terms) / USD_PER_REWARD
 
 
 @dataclass(frozen=True)
 class MultiObjective:
-    """A vector for multi-objective learners: minus thousands of dollars for VMs, breaches and provisioning waste."""
+    """A vector for multi-objective learners: minus thousands of dollars for VMs, breaches and provisioning waste.
+
+    By name, ``reward="vector"``, it also has ``egress_usd`` and ``carbon_usd`` in worlds that have them.
+    """
 
     name: str = "vector"
     breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
     objectives: tuple[str, ...] = ("vm_usd", "breach_usd", "waste_usd")
+    carbon_usd_per_t: float = CARBON_USD_PER_T
 
     def __call__(self, terms: Terms) -> NDArray[np.float64]:
         """Rewards of shape (n_envs, n_objectives)."""
@@ -129,8 +151,8 @@ REWARDS = {reward.name: reward for reward in (Money(), Paper(), LatencyFirst(), 
 """Presets by the name that ``gym.make(..., reward=NAME)`` takes."""
 
 
-def as_reward(reward: str | Reward) -> Reward:
-    """A preset by name, or the object itself.
+def as_reward(reward: str | Reward, world: World) -> Reward:
+    """A preset by name, with an objective for each kind of cost that the world has, or the object itself.
 
     Raises:
         InputError: There is no preset of that name, or the object is no reward.
@@ -140,7 +162,21 @@ def as_reward(reward: str | Reward) -> Reward:
         return reward
     if reward not in REWARDS:
         raise InputError(f"reward = {reward!r}; choose one of {', '.join(REWARDS)} or pass an object such as Money(...)")
-    return REWARDS[reward]
+    preset = REWARDS[reward]
+    if isinstance(preset, MultiObjective):
+        return replace(preset, objectives=(*preset.objectives, *objectives_of(world)))
+    return preset
+
+
+def objectives_of(world: World) -> tuple[str, ...]:
+    """Terms that are dollars in this world and no others."""
+    has = {"egress_usd": world.egress_usd_per_gb is not None, "carbon_usd": has_carbon(world)}
+    return tuple(name for name, is_there in has.items() if is_there)
+
+
+def carbon_usd_per_t(reward: Reward) -> float:
+    """A reward's price of carbon, dollars for 1,000 kg."""
+    return float(getattr(reward, "carbon_usd_per_t", CARBON_USD_PER_T))
 
 
 def require_reward(reward: Any) -> None:
@@ -150,6 +186,9 @@ def require_reward(reward: Any) -> None:
     prices = getattr(reward, "breach_prices_usd", None)
     if not isinstance(prices, Sequence) or len(prices) != N_TIERS or not all(is_price(price) for price in prices):
         raise InputError(f"reward: breach_prices_usd = {prices!r}; give {N_TIERS} prices >= 0, one for each tier")
+    price = getattr(reward, "carbon_usd_per_t", CARBON_USD_PER_T)
+    if not is_price(price):
+        raise InputError(f"reward: carbon_usd_per_t = {price!r}; give dollars for 1,000 kg, 0 or more")
 
 
 def is_price(price: Any) -> bool:
