@@ -12,10 +12,9 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.actions import choice_mask, delta_of
 from sageserve_env.env.observation.encode import Feature
-from sageserve_env.env.rewards import TERMS, LatencyFirst, Money, carbon_usd_per_t
+from sageserve_env.env.rewards import KG_PER_T, TERMS, LatencyFirst, Money, carbon_usd_per_t
 from sageserve_env.env.row import EnvSnapshot
 from sageserve_env.env.single import FleetEnv
-from sageserve_env.env.tables import KG_PER_T
 from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.sim.state import N_TIERS

@@ -79,6 +79,8 @@ BREACH_PRICES_USD = (0.05, 0.25, 0.25)
 CARBON_USD_PER_T = 100.0
 """Assumption, dollars for 1,000 kg of CO₂ equivalent: of the order of carbon markets and of estimates of the social cost."""
 
+KG_PER_T = 1000.0
+
 MOST_USD = 1e12
 """Far above any price, and far below where sums of rewards overflow."""
 

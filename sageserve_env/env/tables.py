@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.actions import ACTION_MODES, action_space, mask_shape
 from sageserve_env.env.observation.encode import observation_features
-from sageserve_env.env.rewards import TERMS, Reward, carbon_usd_per_t
+from sageserve_env.env.rewards import KG_PER_T, TERMS, Reward, carbon_usd_per_t
 from sageserve_env.env.state import CODEC, HISTORY, ROW
 from sageserve_env.sim import state as st
 from sageserve_env.workload import kernel as generator
@@ -23,7 +23,6 @@ from sageserve_env.world.schema import World
 
 CHUNK_ROWS = 4096
 HOUR_S = 3600.0
-KG_PER_T = 1000.0
 
 
 @dataclass(frozen=True)
