@@ -12,7 +12,7 @@ from sageserve_env.sim.breaches import book_overdue
 from sageserve_env.sim.kernel import CHUNK_USED, REACHED, run
 from sageserve_env.sim.scaling import enforce_bounds
 from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
-from sageserve_env.sim.usage import carbon_kg, energy_kwh, priced_s
+from sageserve_env.sim.usage import carbon_kg, energy_kwh, is_paid, priced_s
 from sageserve_env.workload.kernel import fill
 
 NO_LIMIT = 1 << 62
@@ -211,7 +211,7 @@ def vm_sums(s: Sim, prices: Any) -> tuple[float, float, float]:
         waste_usd += (fleet.waste_priced_s / 3600.0 if is_hourly else waste) * price
     for vm in range(s.instance.shape[0]):
         inst = s.instance[vm]
-        if inst.state == SPOT:
+        if not is_paid(inst.state):
             continue
         since = (now_s - inst.state_since_s) / 3600.0
         since_usd = (priced_s(s, vm) / 3600.0 if is_hourly else since) * prices[inst.region * n_types + inst.vm_type]
@@ -230,7 +230,7 @@ def power_sums(s: Sim) -> tuple[float, float]:
         energy += s.fleet[place].energy_kwh
         carbon += s.fleet[place].carbon_kg
     for vm in range(s.instance.shape[0]):
-        if s.instance[vm].state != SPOT:
+        if is_paid(s.instance[vm].state):
             energy += energy_kwh(s, vm)
             carbon += carbon_kg(s, vm)
     return energy, carbon

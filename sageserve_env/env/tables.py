@@ -17,7 +17,7 @@ from sageserve_env.sim import state as st
 from sageserve_env.workload import kernel as generator
 from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.workload.sizes import CELLS
-from sageserve_env.world.costs.carbon import identity
+from sageserve_env.world.costs.carbon import world_identity
 from sageserve_env.world.costs.prices import list_prices
 from sageserve_env.world.schema import World
 
@@ -50,7 +50,7 @@ class Settings:
     def identity(self) -> dict[str, str]:
         """What decides the course of an episode, by name; rewards do not."""
         names = ("action_mode", "control_interval_s", "max_delta", "admission_order", "max_in_flight")
-        return {**{name: str(getattr(self, name)) for name in names}, **identity(self.world)}
+        return {**{name: str(getattr(self, name)) for name in names}, **world_identity(self.world)}
 
 
 def codec(settings: Settings) -> NDArray[Any]:

@@ -27,7 +27,7 @@ from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.play import Mark, place_of, play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
 from sageserve_env.world.checks import MOST_S, is_number, require_count
-from sageserve_env.world.costs.carbon import identity
+from sageserve_env.world.costs.carbon import world_identity
 from sageserve_env.world.schema import World
 from sageserve_env.world.validate import validate
 
@@ -219,7 +219,7 @@ class Simulator:
     def _identity(self) -> dict[str, str]:
         """What a snapshot belongs to, by name; made once, when one is first taken or restored."""
         rest = {"seed": str(int(self._seed)), "workload": self._stream.identity, "log_requests": str(len(self._log_buffer) > 0)}
-        return {**identity(self.world), **rest}
+        return {**world_identity(self.world), **rest}
 
     def _require_own(self, snapshot: Snapshot) -> None:
         """Check all of a snapshot before any of it is copied."""

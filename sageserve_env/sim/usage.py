@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
-from sageserve_env.sim.state import PROVISIONING, SPOT, Sim
+from sageserve_env.sim.state import DRAINING, PROVISIONING, Sim
 
 HOUR_S = 3600.0
 JOULES_PER_KWH = 3.6e6
@@ -30,10 +30,16 @@ def over_hours(hourly: Any, region: int, begin_s: float, end_s: float) -> float:
 
 
 @kernel
+def is_paid(state: int) -> bool:
+    """Whether a VM in this state is the fleet's: loading, serving or draining. Others are their customers', or not there."""
+    return PROVISIONING <= state <= DRAINING
+
+
+@kernel
 def watts(s: Sim, vm: int) -> float:
-    """What an instance draws now, the data centre's share included; spot VMs draw for their customers."""
+    """What an instance draws now, the data centre's share included."""
     inst = s.instance[vm]
-    if inst.state == SPOT:
+    if not is_paid(inst.state):
         return 0.0
     power, batch = s.profile[inst.profile], inst.prefills + inst.decodes
     return power.base_w + power.span_w * batch / (batch + power.half_batch) if batch > 0 else power.idle_w
@@ -77,7 +83,7 @@ def priced_s(s: Sim, vm: int) -> float:
 def book_price(s: Sim, vm: int) -> None:
     """Book what a VM owes for the state that it is about to leave."""
     inst = s.instance[vm]
-    if inst.state != SPOT:
+    if is_paid(inst.state):
         fleet, seconds = s.fleet[inst.endpoint * s.settings[0].vm_types + inst.vm_type], priced_s(s, vm)
         fleet.priced_s += seconds
         if inst.state == PROVISIONING:
@@ -94,7 +100,7 @@ def open_use(uses: Any, *arrays: Any) -> None:
     settings = s.settings[0]
     for vm in range(s.instance.shape[0]):
         inst = s.instance[vm]
-        if inst.state == SPOT:
+        if not is_paid(inst.state):
             continue
         use = uses[inst.endpoint * settings.vm_types + inst.vm_type]
         if settings.has_hourly_prices:

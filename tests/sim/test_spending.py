@@ -9,8 +9,10 @@ from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.env.rewards import TERMS, Money
 from sageserve_env.errors import InputError
 from sageserve_env.sim import Knobs, Simulator
+from sageserve_env.sim.state import SPOT
 from sageserve_env.world.schema import Carbon, LeadTimes, Power, Region, Scaling
-from tests.sim.helpers import ArrayWorkload, requests, simulate, state_bytes, toy_world
+from tests.sim import helpers
+from tests.sim.helpers import ArrayWorkload, random_rows, random_world, requests, simulate, state_bytes, toy_world
 
 UNTIL_S = 7200.0
 GRAMS = {"R0": (100.0, 300.0), "R1": (50.0, 400.0)}
@@ -167,6 +169,51 @@ def test_chunks_instants_and_telemetry_change_nothing(world):
         parts.metrics()
         parts.telemetry()
     assert state_bytes(whole) == state_bytes(parts)
+
+
+def test_a_snapshot_holds_what_was_spent(world):
+    sim = Simulator(world, ArrayWorkload(ROWS))
+    sim.advance(3600.0)
+    snapshot = sim.snapshot()
+    sim.advance(UNTIL_S)
+    expected = sim.metrics().to_dict()
+    sim.restore(snapshot)
+    sim.advance(UNTIL_S)
+    assert sim.metrics().to_dict() == expected
+
+
+def with_power(world, power):
+    return replace(world, models=tuple(replace(model, power=dict.fromkeys(model.profiles, power)) for model in world.models))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_random_worlds_constant_power_and_prices_are_hours_times_them(seed):
+    """Scaling, draining and reclaiming at random: every paid second draws the same and costs double its list price."""
+    rng = np.random.default_rng(seed)
+    world = with_power(random_world(rng), Power(700.0, 700.0, 0.0, 1.0, "constant"))
+    world = replace(world, regions=tuple(replace(region, price_by_hour=(2.0,) * 24) for region in world.regions))
+    sim = Simulator(world, ArrayWorkload(random_rows(rng, world)))
+    helpers.play(sim, rng)
+    prices = {kind.name: kind.price_usd_per_h for kind in world.vm_types}
+    for row in sim.metrics().fleet_by("model-region-vm_type"):
+        hours = row.active_h + row.provisioning_h + row.draining_h
+        assert row.energy_kwh == pytest.approx(0.7 * hours, rel=1e-9)
+        assert row.dollars == pytest.approx(2.0 * prices[row.vm_type] * hours, rel=1e-9)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_in_random_worlds_every_instance_draws_what_its_batch_needs(seed):
+    rng = np.random.default_rng(seed)
+    world = with_power(random_world(rng), POWER)
+    sim = Simulator(world, ArrayWorkload(random_rows(rng, world)))
+    for until_s in (2.0, 5.0, 20.0, 50.0):
+        helpers.play(sim, rng, until_s=max(until_s, sim.now_s), steps=0)
+        sim.apply(helpers.random_knobs(rng, world))
+        instance = sim._state["instance"]
+        batch = instance["prefills"] + instance["decodes"]
+        serving = 200.0 + 300.0 * batch / (batch + 2.0)
+        expected = np.where(instance["state"] == SPOT, 0.0, np.where(batch > 0, serving, 100.0))
+        np.testing.assert_allclose(instance["watts"], expected)
 
 
 def test_worlds_without_them_count_none():

@@ -80,7 +80,7 @@ def read_carbon(carbon: Carbon) -> Hours:
     return _joined(tuple((file, _stamp(file)) for file in files), carbon.zone)
 
 
-def identity(world: World) -> dict[str, str]:
+def world_identity(world: World) -> dict[str, str]:
     """The digest of each field of a world, by name, and of the series of files that are the user's own."""
     own = [region.carbon for region in world.regions if region.carbon is not None and region.carbon.file is not None]
     return {**parts("world", world), "world.carbon": digest([read_carbon(carbon).values for carbon in own])}
