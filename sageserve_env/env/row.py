@@ -19,6 +19,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.scenarios import Episode
 from sageserve_env.sim.latency import percentiles
+from sageserve_env.sim.spending import Spending
 from sageserve_env.sim.state import N_BINS, N_LATENCIES, N_TIERS, TTFT
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require_choice
@@ -112,6 +113,10 @@ class FleetRow(Described):
     def telemetry(self) -> Telemetry:
         """What the fleet looks like now, in physical units."""
         return self._engine.telemetry(self._index)
+
+    def spending(self) -> Spending:
+        """What the fleet has spent since the start of the episode, by endpoint and by origin."""
+        return self._engine.spending(self._index)
 
     def snapshot(self) -> EnvSnapshot:
         """Everything that decides the future, the state of ``np_random`` included."""

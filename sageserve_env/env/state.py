@@ -21,6 +21,9 @@ ROW = np.dtype(
         ("waste_usd", "f8"),
         ("vm_hours", "f8"),
         ("spot_hours", "f8"),
+        ("energy_kwh", "f8"),
+        ("carbon_kg", "f8"),
+        ("egress_usd", "f8"),
         ("arrived", "i8"),
         ("completed", "i8"),
         ("rows", "i8"),  # requests in the buffer

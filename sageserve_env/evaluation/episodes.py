@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.env.rewards import breaches
+from sageserve_env.env.rewards import breaches, dollars
 from sageserve_env.env.row import FleetRow
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, check_policy, policy_name
@@ -33,8 +33,8 @@ class EpisodeScore:
 
     @property
     def usd(self) -> float:
-        """VMs and breaches, in dollars."""
-        return self.terms["vm_usd"] + self.terms["breach_usd"]
+        """VMs, breaches, egress and carbon, in dollars."""
+        return float(dollars(self.terms))
 
     @property
     def breaches(self) -> float:
