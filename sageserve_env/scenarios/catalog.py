@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sageserve_env.registration import IDS, problem_name
-from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, mini_fleet
+from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
 from sageserve_env.scenarios.sources import (
@@ -26,6 +26,7 @@ from sageserve_env.scenarios.sources import (
 )
 from sageserve_env.scenarios.splits import Split
 from sageserve_env.workload.sources.o365_data import SUCCESSORS
+from sageserve_env.world.globe import UTC_OFFSETS_H
 from sageserve_env.world.measurements import A100, MEASURED_MODELS
 from sageserve_env.world.modern import modern
 from sageserve_env.world.presets import published, published_a100
@@ -178,6 +179,24 @@ def _burst() -> Problem:
     return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
 
 
+GLOBE_SHARES = tuple(dict.fromkeys(UTC_OFFSETS_H, 1 / len(UTC_OFFSETS_H)).items())
+GLOBE_CLOCKS_S = tuple((region, hours * HOUR_S) for region, hours in UTC_OFFSETS_H.items())
+
+
+def _globe() -> Problem:
+    day = _day()
+    assert isinstance(day.source, CurveSource)
+    traffic = tuple(replace(each, regions=GLOBE_SHARES) for each in day.source.traffic)
+    return replace(
+        day,
+        name="globe",
+        id=IDS["globe"],
+        summary="Four models in six regions round the globe: money, carbon and latency, with traffic that follows the sun",
+        fleet=globe_fleet(),
+        source=CurveSource(traffic, GLOBE_CLOCKS_S),
+    )
+
+
 AZURE_MODELS = ("llama-2-70b", "bloom-176b")
 AZURE_START = 4
 
@@ -259,6 +278,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "day": _day,
     "week": _week,
     "burst": _burst,
+    "globe": _globe,
     "azure": _azure,
     "paper": _paper,
     "scale2025": _scale2025,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sageserve_env.world.globe import globe
 from sageserve_env.world.modern import modern
 from sageserve_env.world.schema import TIERS, LeadTimes, Pool, Tier, World
 
@@ -35,9 +36,21 @@ DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5":
 """Instances in each region at the start [A]: near what the day's first hours need."""
 
 
+GLOBE_VMS = {"h100-x1": 10, "h100-x4": 5, "h200-x8": 5}
+GLOBE_START = {"llama-3.1-8b": 2, "qwen3-32b": 2, "llama-3.1-70b": 1, "kimi-k2.5": 1}
+
+NIGHT_DISCOUNT = 0.4
+"""On the price of VMs from ten in the evening to six [A]: of the order of what spare capacity is sold for."""
+
+
 def day_fleet(name: str = "day", vms: dict[str, int] = DAY_VMS) -> World:
     """Four models in three regions that share three types of VMs."""
     return _fleet(name, vms, DAY_START)
+
+
+def globe_fleet() -> World:
+    """The same models in six regions on five continents, with prices, carbon and egress."""
+    return _posed(globe(off_peak_discount=NIGHT_DISCOUNT), "globe", GLOBE_VMS, GLOBE_START)
 
 
 def mini_fleet() -> World:
@@ -51,8 +64,12 @@ def mini_fleet() -> World:
 
 
 def _fleet(name: str, vms: dict[str, int], start: dict[str, int]) -> World:
-    """The modern world with these VMs in each region and these instances at the start; endpoints may be empty."""
-    world = modern()
+    """The modern world with these VMs in each region and these instances at the start."""
+    return _posed(modern(), name, vms, start)
+
+
+def _posed(world: World, name: str, vms: dict[str, int], start: dict[str, int]) -> World:
+    """A world with the levels and lead times of the problems; endpoints may be empty."""
     return replace(
         world,
         name=name,
