@@ -11,7 +11,7 @@ from sageserve_env.env.state import DONE, HISTORY, READY, RUNNING, Rows
 from sageserve_env.sim.breaches import book_overdue
 from sageserve_env.sim.kernel import CHUNK_USED, REACHED, run
 from sageserve_env.sim.scaling import enforce_bounds
-from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
+from sageserve_env.sim.state import FAILED, N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
 from sageserve_env.workload.kernel import fill
 
 NO_LIMIT = 1 << 62
@@ -115,18 +115,23 @@ def sim_of(r: Rows, sims: Any, e: int) -> Sim:
         sims[16][e],
         sims[17][e],
         sims[18][e],
-        sims[19],
-        sims[20],
-        sims[21],
-        sims[22],
+        sims[19][e],
+        sims[20][e],
+        sims[21][e],
+        sims[22][e],
         sims[23],
         sims[24],
         sims[25],
         sims[26],
         sims[27],
         sims[28],
-        r.requests[e, : r.row[e].rows],
         sims[29],
+        sims[30],
+        sims[31],
+        sims[32],
+        sims[33],
+        r.requests[e, : r.row[e].rows],
+        sims[34],
     )
 
 
@@ -197,7 +202,7 @@ def vm_sums(s: Sim, prices: Any) -> tuple[float, float, float]:
     for vm in range(s.instance.shape[0]):
         inst = s.instance[vm]
         since = (now_s - inst.state_since_s) / 3600.0
-        if inst.state != SPOT:
+        if inst.state != SPOT and inst.state != FAILED:
             hours += since
             usd += since * prices[inst.vm_type]
         if inst.state == PROVISIONING:
