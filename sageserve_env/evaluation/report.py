@@ -9,7 +9,7 @@ from rich.table import Table
 from sageserve_env.evaluation.result import Result
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
 from sageserve_env.tables import TextTable, plain
-from sageserve_env.world.schema import Tier
+from sageserve_env.world.schema import Faults, Tier
 
 MILLION = 1e6
 NOTHING = "–"
@@ -91,9 +91,21 @@ def facts_table(result: Result) -> Table:
         f"{number(scaling.waste_by_moves_h, 1)} h of waste (scale-outs × time to redeploy)",
     )
     table = Table(box=None, show_header=False, padding=(0, 0))
-    for line in lines:
+    for line in (*lines, *fault_lines(result)):
         table.add_row(plain(line))
     return table
+
+
+def fault_lines(result: Result) -> tuple[str, ...]:
+    """What went wrong, where the world has faults."""
+    if result.world.faults == Faults():
+        return ()
+    metrics = result.metrics
+    return (
+        f"{number(metrics.failures)} failures and {number(metrics.evictions)} evictions of VMs, {number(metrics.failed_h, 1)} "
+        f"VM-hours without them; {number(metrics.outages)} outages of regions, {duration(metrics.outage_s)} in all; "
+        f"{number(metrics.total.retried)} requests lost and sent anew",
+    )
 
 
 def number(value: float, digits: int = 0) -> str:
