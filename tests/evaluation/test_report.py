@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -8,7 +9,7 @@ from sageserve_env.evaluation.report import summary_tables
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import published
+from sageserve_env.world import Faults, PlannedOutage, published
 
 
 def printed(result, width=80):
@@ -35,6 +36,18 @@ def test_the_tables_say_what_the_metrics_say(result):
         assert value in text
     assert "IW-F (TTFT ≤ 1 s)" in text
     assert "NIW (done ≤ 24 h)" in text
+
+
+def test_what_went_wrong_is_told_where_the_world_has_faults(result):
+    assert "outages" not in printed(result)
+    faults = Faults(planned_outages=(PlannedOutage("westus", 60.0, 120.0),))
+    scenario = Scenario("storm", replace(published(), faults=faults), O365Week(start_s=126_000.0, duration_s=300.0))
+    stormy = run_episode(scenario, StaticPolicy())
+    text = " ".join(printed(stormy, 100).split())
+    assert "0 failures and 0 evictions of VMs, 3.3 VM-hours without them; 1 outages of regions, 120 s in all; " in text
+    assert f"{stormy.metrics.total.retried:,} requests lost and sent anew" in text
+    assert stormy.metrics.total.retried > 0
+    assert max(len(line) for line in printed(stormy).splitlines()) <= 80
 
 
 def test_a_run_without_requests_shows_dashes():

@@ -1,12 +1,15 @@
 """Everything goes wrong at once: the invariants hold, every request is done in the end, and equal runs have equal bytes."""
 
 import pickle
+from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from sageserve_env.sim import Simulator
+from sageserve_env.sim.state import DOWN
 from sageserve_env.world.loader import dump_world, parse_world
-from tests.sim.faults.helpers import random_faulty_world
+from tests.sim.faults.helpers import failure, faulty, outage, random_faulty_world, start
 from tests.sim.helpers import ArrayWorkload, finish, log_by_request, one_of_each, play, random_knobs, random_rows
 from tests.sim.test_determinism import END_S, assert_same, follow, outcome
 
@@ -37,6 +40,26 @@ def test_every_invariant_after_every_event():
         assert total.arrived == total.rejected + total.completed + in_flight, seed
         assert total.slo_missed >= total.unattainable, seed
     assert min(seen.values()) > 20, seen
+
+
+@pytest.mark.parametrize(
+    ("array", "place", "field", "value"),
+    [
+        ("instance", 0, "causes", 1),
+        ("outage", 1, "causes", 1),
+        ("fault", 1, "phase", DOWN),
+        ("fault_event", 1, "time_s", 2.0),
+        ("lost", 0, "head", 0),
+    ],
+)
+def test_a_broken_state_is_found(array, place, field, value):
+    faults = replace(failure(5.0), planned_outages=outage(50.0, 1.0).planned_outages)
+    sim = start(faulty(faults, regions=2), (0.0, 50, 9))
+    sim.advance(1.0)
+    sim._verify()
+    sim._state[array][field][place] = value
+    with pytest.raises(AssertionError, match=r"invariant 9 broken at 1\.0 s: faults"):
+        sim._verify()
 
 
 def test_vm_hours_add_up():
