@@ -10,7 +10,7 @@ from sageserve_env.evaluation.result import Result
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
 from sageserve_env.tables import TextTable, plain
 from sageserve_env.world.costs.carbon import has_carbon
-from sageserve_env.world.schema import Tier
+from sageserve_env.world.schema import Faults, Tier
 
 MILLION = 1e6
 NOTHING = "–"
@@ -93,7 +93,7 @@ def facts_table(result: Result) -> Table:
         *footprint_lines(result),
     )
     table = Table(box=None, show_header=False, padding=(0, 0))
-    for line in lines:
+    for line in (*lines, *fault_lines(result)):
         table.add_row(plain(line))
     return table
 
@@ -107,6 +107,18 @@ def footprint_lines(result: Result) -> list[str]:
     if world.egress_usd_per_gb is not None:
         lines.append(f"{number(metrics.egress_usd, 4)} dollars for traffic between regions")
     return lines
+
+
+def fault_lines(result: Result) -> tuple[str, ...]:
+    """What went wrong, where the world has faults."""
+    if result.world.faults == Faults():
+        return ()
+    metrics = result.metrics
+    return (
+        f"{number(metrics.failures)} failures and {number(metrics.evictions)} evictions of VMs, {number(metrics.failed_h, 1)} "
+        f"VM-hours without them; {number(metrics.outages)} outages of regions, {duration(metrics.outage_s)} in all; "
+        f"{number(metrics.total.retried)} requests lost and sent anew",
+    )
 
 
 def number(value: float, digits: int = 0) -> str:

@@ -330,7 +330,8 @@ def record(s: Sim, lane_index: int, slot: int) -> None:
     lane.output_tokens += request.output
     lane.ttft_sum_s += ttft_s
     lane.e2e_sum_s += e2e_s
-    if (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s and not decodes_late(s, slot):
+    in_time = (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s and not decodes_late(s, slot)
+    if in_time and not request.breached:  # it may have been late before a fault took it
         lane.slo_met += 1
     else:
         book_breach(s, slot)

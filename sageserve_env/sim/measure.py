@@ -44,7 +44,7 @@ LANE_SUMS = (
     "e2e_sum_s",
     "tpot_sum_s",
 )
-ORIGIN_SUMS = ("arrived", "rejected", "queued", "promoted")
+ORIGIN_SUMS = ("arrived", "rejected", "queued", "promoted", "retried")
 FLEET_SUMS = ("active", "provisioning", "draining", "scale_outs", "scale_ins")
 FREED_TIER = 255
 
@@ -94,11 +94,21 @@ def read_metrics(world: World, arrays: dict[str, Any], spending: Spending) -> Me
         events=int(clock["events"]),
         preempted=int(clock["preempted"]),
         blocked_scale_outs=int(clock["blocked_scale_outs"]),
+        failures=int(clock["failures"]),
+        evictions=int(clock["evictions"]),
+        outages=int(arrays["outage"]["outages"].sum()),
+        outage_s=outage_s(arrays),
         service=tuple(row for scope in SERVICE_SCOPES for row in service_rows(world, scope, service)),
         fleet=tuple(row for scope in FLEET_SCOPES for row in fleet_rows(world, scope, fleet)),
         spot=spot_rows(world, arrays),
         egress_usd=float(spending.egress_usd.sum()),
     )
+
+
+def outage_s(arrays: dict[str, Any]) -> float:
+    """Seconds that regions were out up to now, summed over regions."""
+    outage, now_s = arrays["outage"], arrays["clock"][0]["now_s"]
+    return float((outage["out_s"] + np.where(outage["causes"] > 0, now_s - outage["since_s"], 0.0)).sum())
 
 
 def service_cells(world: World, arrays: dict[str, Any]) -> Cells:
@@ -135,6 +145,7 @@ def unfinished_cells(world: World, arrays: dict[str, Any]) -> Cells:
     is_overdue = first_s - requests["arrival_s"] > np.array([level.slo_s for level in world.tiers])[tier]
     tpot_s = np.array([level.tpot_s or np.inf for level in world.tiers])[tier]
     is_overdue |= now_s - requests["first_token_s"] > tpot_s * np.maximum(requests["output"] - 1, 1)
+    is_overdue |= requests["breached"] != 0  # late before a fault took it
     age_s = now_s - requests["arrival_s"]
     return {
         "sent": tally(place[is_sent], shape),
@@ -264,10 +275,12 @@ def fleet_rows(world: World, scope: str, cells: Cells) -> list[FleetRow]:
 
 def spot_rows(world: World, arrays: dict[str, Any]) -> tuple[SpotRow, ...]:
     """One row for each region and VM type."""
-    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))["spot"]
-    hours = (arrays["spot"]["spot_s"] + open_s.ravel()) / HOUR_S
+    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))
+    spot = arrays["spot"]
+    donated_h, failed_h = ((spot[f"{name}_s"] + open_s[name].ravel()) / HOUR_S for name in ("spot", "failed"))
+    vms, failed = spot["vms"].tolist(), spot["failed"].tolist()
     places = itertools.product(world.regions, world.vm_types)
     return tuple(
-        SpotRow(region.name, vm_type.name, int(arrays["spot"]["vms"][index]), float(hours[index]))
+        SpotRow(region.name, vm_type.name, vms[index], float(donated_h[index]), failed[index], float(failed_h[index]))
         for index, (region, vm_type) in enumerate(places)
     )

@@ -18,6 +18,7 @@ from sageserve_env.sim import state as st
 from sageserve_env.sim.breaches import count_overdue
 from sageserve_env.sim.build import world_tables
 from sageserve_env.sim.checks import INVARIANTS, first_broken
+from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
 from sageserve_env.sim.measure import RunningSums, read_metrics, read_running_sums
 from sageserve_env.sim.metrics import Metrics
@@ -64,7 +65,7 @@ class Simulator:
     Args:
         world: What exists.
         workload: What arrives.
-        seed: Seed of the workload; the simulator itself draws no random number.
+        seed: Seed of the workload, and of what goes wrong where the world has faults; the rest of the simulator draws nothing.
         log_requests: Keep a row for each finished request (see :meth:`request_log`).
         check: Verify every invariant of docs/invariants.md after every event. Slow: for tests and debugging.
         max_in_flight: Most requests in the system at once. The pool starts small and grows up to here.
@@ -107,6 +108,7 @@ class Simulator:
         self._is_last_chunk = False
         self._log_buffer: NDArray[Any] = np.zeros(LOG_ROWS if log_requests else 0, st.LOG)
         self._log: list[NDArray[Any]] = []
+        begin_faults(np.uint64(seed), *self._arguments())
 
     @property
     def now_s(self) -> float:

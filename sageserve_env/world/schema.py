@@ -310,6 +310,76 @@ class Dpa:
 
 
 @dataclass(frozen=True)
+class PlannedFailure:
+    """A VM that fails at a time given: one that serves, if any does, else any other of the type that is up.
+
+    Attributes:
+        region, vm_type: Names.
+        start_s: Seconds since the start of the run.
+        duration_s: Until it is repaired.
+    """
+
+    region: str
+    vm_type: str
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class PlannedOutage:
+    """A region that is out from ``start_s``, in seconds since the start of the run, for ``duration_s``."""
+
+    region: str
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong. By default nothing does. Each kind draws from random streams of its own, by VM or region (docs/worlds.md).
+
+    Heavy-tailed times are log-normal, given by their median and their 90th percentile, in seconds.
+
+    Attributes:
+        failures_per_vm_day: Failures of a VM in a day that it is up, spot or not, below 24. Times between them are exponential.
+        repair_median_s, repair_p90_s: Time until a failed VM is back. Defaults: 584 faults of 400 GPU servers in 348 days, 0.0042
+            a server and day (the trace of InfiniteHBD).
+        planned_failures: Failures at given times.
+        outages_per_region_day: Outages of a region in a day that it is up, below 24. One that would leave no region up at some
+            instant does not happen.
+        outage_median_s, outage_p90_s: How long they last (assumption).
+        planned_outages: Outages at given times; at no instant are all regions out by plan.
+        lead_time_sigma: Standard deviation of the logarithm of lead times, 0 to 3; their medians are those of ``LeadTimes``.
+        spot_leave_median_s, spot_leave_p90_s: Time that a spot customer takes to leave, added to the lead time. 0 and 0: none.
+        evicted_vm_types: VM types that are taken away now and then, and come back.
+        eviction_notice_s: How long before that a VM learns of it: it drains meanwhile. At most ``up_median_s``.
+        up_median_s, up_p90_s: Time from when such a VM is there until it is taken away.
+        down_median_s, down_p90_s: Time until it is back. Defaults of these four: medians over 28 traces of the availability of
+            spot GPUs (V100 and K80 on AWS).
+        router_telemetry_s: Age that the utilization which the global router sees may reach: it is read so often. 0: always live.
+    """
+
+    failures_per_vm_day: float = 0.0
+    repair_median_s: float = 73_440.0
+    repair_p90_s: float = 1_166_400.0
+    planned_failures: tuple[PlannedFailure, ...] = ()
+    outages_per_region_day: float = 0.0
+    outage_median_s: float = 3600.0
+    outage_p90_s: float = 14_400.0
+    planned_outages: tuple[PlannedOutage, ...] = ()
+    lead_time_sigma: float = 0.0
+    spot_leave_median_s: float = 0.0
+    spot_leave_p90_s: float = 0.0
+    evicted_vm_types: tuple[str, ...] = ()
+    eviction_notice_s: float = 30.0
+    up_median_s: float = 2100.0
+    up_p90_s: float = 20_040.0
+    down_median_s: float = 1365.0
+    down_p90_s: float = 13_020.0
+    router_telemetry_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class World:
     """Everything that exists before the first request arrives.
 
@@ -346,3 +416,4 @@ class World:
     egress_bytes_per_token: float = 4.0
     pue: float = 1.0
     week_of: str = "2024-01-01"
+    faults: Faults = field(default_factory=Faults)

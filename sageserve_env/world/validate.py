@@ -11,6 +11,8 @@ import numpy as np
 from sageserve_env.errors import shown
 from sageserve_env.world.checks import (
     LARGEST,
+    LONGEST_S,
+    SHORTEST_TICK_S,
     is_number,
     quoted,
     require,
@@ -24,6 +26,7 @@ from sageserve_env.world.checks import (
     require_within,
 )
 from sageserve_env.world.costs.check import check_costs, check_matrix
+from sageserve_env.world.fault_rules import check_faults
 from sageserve_env.world.kinds import check_kinds
 from sageserve_env.world.profiles import evaluate
 from sageserve_env.world.schema import TIERS, IterationModel, Model, Pool, Profile, Region, TimeTable, World
@@ -40,12 +43,9 @@ MAX_VMS = 100_000
 """VMs of a world: the simulator keeps a record of each, and looks through an endpoint's when one is to go."""
 MAX_KV_TOKENS = 2**31 - 1
 """KV tokens of an instance are a 32-bit number."""
-LONGEST_S = 1e9
-"""Seconds of any rule: thirty years."""
 LONGEST_ITERATION_S = 1e6
 SHORTEST_S = 1e-6
 """Iterations and ticks must move a clock that counts days in float64."""
-SHORTEST_TICK_S = 0.01
 LARGEST_TOKENS = 1e9
 MAX_RELEASED = 10**9
 MAX_BUDGET_TOKENS = 2**31 - 1
@@ -81,6 +81,7 @@ def validate(world: World) -> World:
     _check_niw(world)
     _check_scaling(world)
     check_costs(world)
+    check_faults(world)
     return world
 
 

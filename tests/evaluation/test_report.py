@@ -1,4 +1,5 @@
 import io
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import globe, published
+from sageserve_env.world import Faults, PlannedOutage, globe, published
 
 
 def printed(result, width=80):
@@ -50,6 +51,18 @@ def test_a_world_that_counts_energy_carbon_and_traffic_shows_them():
 
 def test_a_world_that_does_not_shows_none_of_it(result):
     assert not {"kWh", "PUE", "between regions"} & set(printed(result).split())
+
+
+def test_what_went_wrong_is_told_where_the_world_has_faults(result):
+    assert "outages" not in printed(result)
+    faults = Faults(planned_outages=(PlannedOutage("westus", 60.0, 120.0),))
+    scenario = Scenario("storm", replace(published(), faults=faults), O365Week(start_s=126_000.0, duration_s=300.0))
+    stormy = run_episode(scenario, StaticPolicy())
+    text = " ".join(printed(stormy, 100).split())
+    assert "0 failures and 0 evictions of VMs, 3.3 VM-hours without them; 1 outages of regions, 120 s in all; " in text
+    assert f"{stormy.metrics.total.retried:,} requests lost and sent anew" in text
+    assert stormy.metrics.total.retried > 0
+    assert max(len(line) for line in printed(stormy).splitlines()) <= 80
 
 
 def test_a_run_without_requests_shows_dashes():
