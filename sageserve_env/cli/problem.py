@@ -50,14 +50,14 @@ def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     made = TextTable(
         f"What {chosen.id} needs: instances for 95 % of IW-F in time, regions together, by hour",
         ["day", "model"],
-        ["least", "most", "swing", "most of an\nendpoint", "attainable\nIW-F", "requests"],
+        ["least", "most", "swing", "most of an\nendpoint", "its\nswing", "attainable\nIW-F", "requests"],
     )
     for options in test_days(chosen, day):
         found = needs(chosen, options, seed)
         for m, model in enumerate(models):
             hours = found.instances()[:, :, m]
             total = hours.sum(axis=1)
-            sizes = str(total.min()), str(total.max()), f"{found.swing[m]:.1f}", str(hours.max())
+            sizes = str(total.min()), str(total.max()), f"{found.swing[m]:.1f}", str(hours.max()), f"{found.endpoint_swing[m]:.1f}"
             made.add_row(options["day"], model, *sizes, f"{found.attainable:.1%}", f"{found.requests:,}")
     output().print(made)
 

@@ -49,6 +49,12 @@ class Needs:
         return np.where(is_enough.any(axis=0), is_enough.argmax(axis=0) + 1, MOST_INSTANCES + 1)
 
     @property
+    def endpoint_swing(self) -> NDArray[np.float64]:
+        """The same of the endpoint of each model with the largest fleet, shape (M,)."""
+        swing: NDArray[np.float64] = (self.instances().max(axis=0) / self.instances().min(axis=0)).max(axis=0)
+        return swing
+
+    @property
     def swing(self) -> NDArray[np.float64]:
         """The largest hour's fleet of each model over its smallest, regions together, shape (M,)."""
         by_model = self.instances().sum(axis=1)

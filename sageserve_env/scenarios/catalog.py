@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sageserve_env.registration import IDS, problem_name
-from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet
+from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet, storm_fleet
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
 from sageserve_env.scenarios.sources import (
@@ -128,7 +128,7 @@ def _mini() -> Problem:
         IDS["mini"],
         "One model, Qwen3-32B, on single H100s in three regions for a weekday",
         mini_fleet(),
-        CurveSource((_traffic(MINI_MODEL, 0.5, replace(ON_THE_HOUR, factor=3.5)),), US_CLOCKS_S),
+        CurveSource((_traffic(MINI_MODEL, 0.5, replace(ON_THE_HOUR, factor=4.0)),), US_CLOCKS_S),
         _splits(*windows),
         control_interval_s=300.0,
         horizon_s=DAY_S,
@@ -177,6 +177,11 @@ def _burst() -> Problem:
     summary = "The fleet of Day under peaks of five times the traffic, one model after the other in each working hour"
     fleet, source = day_fleet("burst", BURST_VMS), replace(day.source, traffic=traffic)
     return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
+
+
+def _storm() -> Problem:
+    summary = "The fleet of Day with failures, outages, evictions and lead times that nobody knows"
+    return replace(_day(), name="storm", id=IDS["storm"], summary=summary, fleet=storm_fleet())
 
 
 GLOBE_SHARES = tuple(dict.fromkeys(UTC_OFFSETS_H, 1 / len(UTC_OFFSETS_H)).items())
@@ -278,6 +283,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "day": _day,
     "week": _week,
     "burst": _burst,
+    "storm": _storm,
     "globe": _globe,
     "azure": _azure,
     "paper": _paper,

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from sageserve_env.world.globe import globe
 from sageserve_env.world.modern import modern
-from sageserve_env.world.schema import TIERS, LeadTimes, Pool, Tier, World
+from sageserve_env.world.schema import TIERS, Faults, LeadTimes, Pool, Tier, World
 
 HOUR_S = 3600.0
 
@@ -36,6 +36,24 @@ DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5":
 """Instances in each region at the start [A]: near what the day's first hours need."""
 
 
+STORM_VMS = {"h100-x1": 22, "h100-x4": 10, "h200-x8": 9}
+"""More than Day's [A], as some are always down."""
+
+STORM = Faults(
+    failures_per_vm_day=0.042,
+    outages_per_region_day=0.1,
+    lead_time_sigma=0.3,
+    spot_leave_median_s=60.0,
+    spot_leave_p90_s=300.0,
+    evicted_vm_types=("h100-x1",),
+    eviction_notice_s=120.0,
+    up_median_s=4 * HOUR_S,
+    up_p90_s=16 * HOUR_S,
+    router_telemetry_s=15.0,
+)
+"""Ten times the measured rate of failures, with the measured repairs; single GPUs are spot VMs that stay for hours; a region is out
+on one day in four [A]."""
+
 GLOBE_VMS = {"h100-x1": 10, "h100-x4": 5, "h200-x8": 5}
 GLOBE_START = {"llama-3.1-8b": 2, "qwen3-32b": 2, "llama-3.1-70b": 1, "kimi-k2.5": 1}
 
@@ -46,6 +64,11 @@ NIGHT_DISCOUNT = 0.4
 def day_fleet(name: str = "day", vms: dict[str, int] = DAY_VMS) -> World:
     """Four models in three regions that share three types of VMs."""
     return _fleet(name, vms, DAY_START)
+
+
+def storm_fleet() -> World:
+    """The fleet of Day where much goes wrong."""
+    return replace(_fleet("storm", STORM_VMS, DAY_START), faults=STORM)
 
 
 def globe_fleet() -> World:
