@@ -14,8 +14,9 @@ from sageserve_env.registration import IDS
 from sageserve_env.scenarios import load_problem
 
 KINDS = ["vector_entry_point", "sync", "async"]
-FULL = {"max_in_flight": 50, "horizon_s": 7200.0}
-"""Room for so few requests that Mini's fewest instances fill it within two hours."""
+ROOM = 400
+FULL = {"max_in_flight": ROOM, "horizon_s": 7200.0}
+"""Room for so few requests that they fill it within two hours where Mini has no instances."""
 
 SEEDS = (3, 5, 6)
 
@@ -52,7 +53,7 @@ def test_a_limit_of_steps_truncates_and_wrappers_know_it() -> None:
     assert env.spec.max_episode_steps == 2
     assert steps_until_the_end(env) == 2
     timed = TimeAwareObservation(env, flatten=True)
-    assert timed.reset(seed=0)[0].shape == (86,)
+    assert timed.reset(seed=0)[0].shape == (88,)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
@@ -85,7 +86,7 @@ def test_a_vectors_limit_never_lengthens_an_episode(limit: int | None, steps: in
 
 
 def overfull_episode(env: FleetEnv, seed: int) -> list[tuple]:
-    """Each step of an episode with the fewest instances: observation, reward, end, and the infos but for the mask."""
+    """Each step of an episode with ever fewer instances: observation, reward, end, and the infos but for the mask."""
     env.reset(seed=seed, options={"initial_instances": 2, "start_s": 25_200.0})
     steps, is_over = [], False
     while not is_over:
@@ -106,7 +107,7 @@ def test_a_full_pool_truncates_the_episode_with_its_reason() -> None:
         fleet, vm_hours = env.telemetry(), sum(info["vm_hours"] for *_, info in steps)
         assert (len(steps) - 1) * 300.0 <= fleet.now_s < len(steps) * 300.0  # the last interval ends early
         assert vm_hours == pytest.approx((fleet.active_s + fleet.provisioning_s + fleet.draining_s).sum() / 3600)
-        assert fleet.arrived.sum() - fleet.completed.sum() == 50
+        assert fleet.arrived.sum() - fleet.completed.sum() == ROOM
         with pytest.raises(InputError, match="call reset"):
             env.step(np.zeros(3, int))
         assert not env.reset(seed=0)[1]["is_overfull"]
