@@ -99,7 +99,7 @@ def test_what_no_action_reaches_no_policy_reaches() -> None:
 
 def test_an_endpoint_keeps_its_least_on_its_first_type_only() -> None:
     world = load_problem("day").world()
-    env = FleetEnv(problem="day", world=replace(world, scaling=replace(world.scaling, min_instances=2)), horizon_s=300.0)
+    env = FleetEnv(problem="day", world=replace(world, scaling=replace(world.scaling, min_instances=2)), horizon_s=600.0)
     env.reset(seed=0)
     knobs = Knobs.static(world)
     knobs.floor[:], knobs.cap[:] = 0, 0

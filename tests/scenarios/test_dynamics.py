@@ -1,8 +1,8 @@
 """The dynamics of each id: what a short run gives is as it was when its version was made.
 
-An id promises the same numbers for ever, so a digest that changes means a new version, ``-v1`` in place of ``-v0``. Until the first
-release, and for a new id, ``python -m tests.scenarios.test_dynamics`` writes ``dynamics.json`` anew: all problems, or those that are
-named after it.
+An id promises the same numbers for ever, so a digest that changes means a new version, ``-v1`` in place of ``-v0``. Until the
+first release, and for a new id, ``python -m tests.scenarios.test_dynamics`` writes ``dynamics.json`` anew: all problems, or those
+that are named after it.
 """
 
 import json
