@@ -75,7 +75,7 @@ def play(env: FleetEnv, n_steps: int, seed: int = 0) -> list[Any]:
 
 def episode(options: dict[str, Any], n_steps: int = 24) -> list[Any]:
     """The observations of an episode, the first included."""
-    env = FleetEnv(**TWO_HOURS, **options)
+    env = FleetEnv(**{**TWO_HOURS, **options})
     return [env.reset(seed=7)[0], *play(env, n_steps)]
 
 
@@ -169,7 +169,8 @@ def test_delay_shows_what_was_seen_so_many_intervals_ago() -> None:
 
 
 def test_noise_is_relative_within_bounds_and_moves_nothing_else() -> None:
-    clean, noisy, seen = (np.stack(episode({"telemetry_noise": noise})) for noise in (0.0, 0.1, 1e-9))
+    half_a_day = {"horizon_s": 43_200.0}
+    clean, noisy, seen = (np.stack(episode({"telemetry_noise": noise, **half_a_day}, 144)) for noise in (0.0, 0.1, 1e-9))
     features = FleetEnv().observation_features
     is_noisy = np.array([feature.is_noisy for feature in features])
     kinds = {feature.name.rpartition("/")[2].partition("[")[0] for feature in features if feature.is_noisy}
@@ -183,7 +184,7 @@ def test_noise_is_relative_within_bounds_and_moves_nothing_else() -> None:
     assert 0.08 < errors.std() < 0.12
     assert noisy.min() >= -1
     assert noisy.max() <= 1
-    again = np.stack(episode({"telemetry_noise": 0.1, "observation": "flat"}))
+    again = np.stack(episode({"telemetry_noise": 0.1, "observation": "flat", **half_a_day}, 144))
     np.testing.assert_array_equal(again, noisy)
     env = FleetEnv(telemetry_noise=0.1, **TWO_HOURS)
     first, other = env.reset(seed=7)[0], env.reset()[0]
