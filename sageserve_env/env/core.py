@@ -27,6 +27,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.identity import require_same
 from sageserve_env.sim.build import initial_state, world_tables
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
+from sageserve_env.sim.spending import Spending, read_spending
 from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.generated import IntensityWorkload, Tables
@@ -102,8 +103,9 @@ class Engine:
         for name, array in start.items():
             if name != "flight":
                 copy_bytes(self.state[name][e], array)
+        self.state["clock"]["week_start_s"][e] = week_start_s
         rows = self.rows
-        for name in ("history", "terms"):
+        for name in ("history", "terms", "totals"):
             rows[name][e] = 0
         rows["target"][e] = start["fleet"]["floor"]
         row = np.zeros((), ROW)
@@ -199,6 +201,10 @@ class Engine:
         world = self.settings.world
         state = {name: array[e] for name, array in self.state.items()}
         return read_telemetry(state, len(world.regions), len(world.models), len(world.vm_types))
+
+    def spending(self, e: int) -> Spending:
+        """What the fleet of row ``e`` has spent since the start of its episode."""
+        return read_spending(self.settings.world, {name: array[e] for name, array in self.state.items()}, self._tables)
 
     def close(self) -> None:
         """Stop the threads."""
@@ -296,7 +302,7 @@ class Engine:
         copy_bytes(self.state["flight"][:, :slots], old)
 
 
-ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms")
+ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms", "totals")
 """Arrays of ``Rows`` that an episode changes, but for what generates requests and the buffer of those generated."""
 
 

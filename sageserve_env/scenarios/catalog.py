@@ -127,11 +127,11 @@ def _mini() -> Problem:
         IDS["mini"],
         "One model, Qwen3-32B, on single H100s in three regions for a weekday",
         mini_fleet(),
-        CurveSource((_traffic(MINI_MODEL, 0.5, ON_THE_HOUR),), US_CLOCKS_S),
+        CurveSource((_traffic(MINI_MODEL, 0.5, replace(ON_THE_HOUR, factor=3.5)),), US_CLOCKS_S),
         _splits(*windows),
         control_interval_s=300.0,
         horizon_s=DAY_S,
-        breach_prices_usd=(0.1, 0.1, 0.1),
+        breach_prices_usd=(0.4, 0.4, 0.4),
     )
 
 
@@ -139,8 +139,8 @@ def _day() -> Problem:
     traffic = (
         _traffic("llama-3.1-8b", 1.6, ON_THE_HOUR),
         _traffic("qwen3-32b", 0.9, ON_THE_HALF_HOUR),
-        _traffic("llama-3.1-70b", 1.0, ON_THE_HOUR),
-        _traffic("kimi-k2.5", 0.7, ON_THE_HALF_HOUR),
+        _traffic("llama-3.1-70b", 1.2, ON_THE_HOUR),
+        _traffic("kimi-k2.5", 1.0, ON_THE_HALF_HOUR),
     )
     return Problem(
         "day",
@@ -151,7 +151,7 @@ def _day() -> Problem:
         _splits(_days(CURVES, *TRAIN_DAYS), _days(CURVES, *VALIDATION_DAYS), _days(CURVES, *TEST_DAYS)),
         control_interval_s=300.0,
         horizon_s=DAY_S,
-        breach_prices_usd=(0.2, 0.2, 0.2),
+        breach_prices_usd=(0.5, 0.5, 0.5),
     )
 
 
@@ -170,10 +170,10 @@ def _burst() -> Problem:
     day = _day()
     assert isinstance(day.source, CurveSource)
     traffic = tuple(
-        replace(each, peaks=Peaks(6.0, start_s, 600.0, WORKING_HOURS))
+        replace(each, peaks=Peaks(5.0, start_s, 600.0, WORKING_HOURS))
         for each, start_s in zip(day.source.traffic, (0.0, 900.0, 1800.0, 2700.0), strict=True)
     )
-    summary = "The fleet of Day under peaks of six times the traffic, one model after the other in each working hour"
+    summary = "The fleet of Day under peaks of five times the traffic, one model after the other in each working hour"
     fleet, source = day_fleet("burst", BURST_VMS), replace(day.source, traffic=traffic)
     return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
 

@@ -25,7 +25,7 @@ LEAD_TIMES = LeadTimes(reclaim_s=600.0, redeploy_s=1200.0, remote_fetch_s=7200.0
 MINI_MODEL = "qwen3-32b"
 MINI_VMS = {"h100-x1": 12}
 
-DAY_VMS = {"h100-x1": 14, "h100-x4": 7, "h200-x8": 6}
+DAY_VMS = {"h100-x1": 16, "h100-x4": 8, "h200-x8": 8}
 """Fewer than all models want at their peaks [A], which do not fall together: they hand VMs to each other."""
 
 BURST_VMS = {"h100-x1": 24, "h100-x4": 12, "h200-x8": 10}

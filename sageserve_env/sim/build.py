@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from sageserve_env.sim import state as st
 from sageserve_env.workload.request import preference_orders
+from sageserve_env.world.costs.carbon import carbon_intensity, has_carbon
+from sageserve_env.world.costs.prices import egress_usd_per_token, has_hourly_prices, price_factors
 from sageserve_env.world.schema import IterationModel, Model, World
 
 Array = NDArray[Any]
@@ -30,6 +32,9 @@ def world_tables(world: World) -> dict[str, Array]:
         "delay_s": delay_s,
         "delay_class": delay_class,
         "preference": preference_orders(len(world.regions)),
+        "egress_usd": egress_usd_per_token(world),
+        "carbon": carbon_intensity(world),
+        "price_factor": price_factors(world),
     }
     for table in tables.values():
         table.flags.writeable = False
@@ -71,6 +76,11 @@ def settings(world: World) -> Array:
         "lead_time_pauses": world.scaling.lead_time_holds == "next_move",
         "drain_last": world.scaling.drains == "last",
         "reclaim_draining": world.scaling.reclaims_draining,
+        "top_price_factor": price_factors(world).max() or 1.0,
+        "has_power": any(model.power for model in world.models),
+        "has_carbon": has_carbon(world),
+        "has_egress": world.egress_usd_per_gb is not None,
+        "has_hourly_prices": has_hourly_prices(world),
     }
     for name, value in values.items():
         row[name] = value
@@ -114,7 +124,7 @@ def delays(world: World) -> tuple[Array, Array]:
 
 
 def profiles(world: World) -> tuple[Array, Array, Array]:
-    """Iteration times: profiles (M * K,), all prefill knots, and decode seconds by batch size (M * K, BATCH_LIMIT + 1)."""
+    """Times and power: profiles (M * K,), all prefill knots, and decode seconds by batch size (M * K, BATCH_LIMIT + 1)."""
     n = len(world.models) * len(world.vm_types)
     rows = np.zeros(n, st.PROFILE)
     decode_s = np.zeros((n, st.BATCH_LIMIT + 1))
@@ -137,6 +147,11 @@ def profiles(world: World) -> tuple[Array, Array, Array]:
             row["kind"], row["knots"], row["first_knot"] = st.TABLES, len(profile.prefill.tokens), len(knots)
             knots.extend(zip(profile.prefill.tokens, profile.prefill.seconds, strict=True))
             decode_s[index] = extended(profile.decode.tokens, profile.decode.seconds, batches)
+        power = model.power.get(vm_type.name)
+        if power is not None:
+            for name in ("idle_w", "base_w", "span_w"):
+                row[name] = world.pue * getattr(power, name)
+            row["half_batch"] = power.half_batch
     return rows, np.array(knots, st.KNOT), decode_s
 
 

@@ -106,7 +106,9 @@ class FleetRow:
         waste_by_moves_h: Waste as they count it: ``scale_outs`` times the world's time to redeploy a VM, whatever each took.
         mean_utilization: Effective memory utilization, 0 to 1: byte-seconds of KV memory in use over byte-seconds that active
             instances had; over all VM types of the model and region, whichever type the row names. NaN if none was active.
-        dollars: Active, provisioning and draining hours at list price.
+        dollars: Active, provisioning and draining hours at the list price of region and hour.
+        energy_kwh: Energy of all instances, the data centre's share included; 0 in worlds without power.
+        carbon_kg: Carbon of that energy, by region and hour; 0 in worlds without carbon.
     """
 
     scope: str
@@ -125,6 +127,8 @@ class FleetRow:
     waste_by_moves_h: float
     mean_utilization: float
     dollars: float
+    energy_kwh: float
+    carbon_kg: float
 
 
 @dataclass(frozen=True)
@@ -149,6 +153,7 @@ class Metrics:
         service: Rows of every scope, ``"total"`` first.
         fleet: Rows of every scope, ``"total"`` first.
         spot: One row for each region and VM type.
+        egress_usd: Dollars for prompts sent to other regions and outputs sent back; 0 in worlds without egress.
     """
 
     now_s: float
@@ -158,6 +163,7 @@ class Metrics:
     service: tuple[ServiceRow, ...]
     fleet: tuple[FleetRow, ...]
     spot: tuple[SpotRow, ...]
+    egress_usd: float
 
     @property
     def total(self) -> ServiceRow:

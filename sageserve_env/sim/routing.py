@@ -154,10 +154,19 @@ def send(s: Sim, slot: int, endpoint: int, region: int) -> None:
     request.endpoint = endpoint
     request.routed_s = now_s
     request.reach_s = now_s + s.delay_s[way]
+    if s.settings[0].has_egress:
+        pay_egress(s, slot, request.origin, region, request.prompt)
     transit = s.transit[way]
     if transit.head == NONE:
         schedule(s.event, way, request.reach_s)
     queues.append(s.flight, transit, slot)
+
+
+@kernel
+def pay_egress(s: Sim, slot: int, sender: int, receiver: int, tokens: int) -> None:
+    """Charge a request's origin for tokens that go from a region to another."""
+    request = s.flight[slot]
+    s.origin[origin_of(s, request.origin, request.model, request.tier)].egress_usd += s.egress_usd[sender, receiver] * tokens
 
 
 @kernel

@@ -48,6 +48,7 @@ CLOCK = np.dtype(
         ("flight_free", "i4"),  # head of the list of freed slots
         ("flight_used", "i4"),  # slots ever used
         ("niw_queued", "i4"),  # in the central queues
+        ("week_start_s", "f8"),  # seconds from the world's Monday 00:00 to time 0
     ],
     align=True,
 )
@@ -116,6 +117,10 @@ FLEET = np.dtype(
         ("quarter", "i8"),  # quarter of an hour of that change
         ("quarter_peak", "i8"),  # most that were active for a time in it, before the change
         ("peaks", "i8"),  # sum of that over the quarters before
+        ("priced_s", "f8"),  # VM-seconds, each times its hour's factor on the price; 0 where prices do not vary
+        ("waste_priced_s", "f8"),  # those of them spent provisioning
+        ("energy_kwh", "f8"),  # up to each VM's last change of power; 0 where it is not counted
+        ("carbon_kg", "f8"),
     ],
     align=True,
 )
@@ -135,6 +140,7 @@ ORIGIN = np.dtype(
         ("promoted", "i8"),  # NIW that grew so old that it was routed as interactive
         ("queued", "i8"),  # NIW in the central queue
         ("queued_tokens", "i8"),
+        ("egress_usd", "f8"),  # of prompts sent to other regions and outputs sent back
     ],
     align=True,
 )
@@ -168,6 +174,8 @@ INSTANCE = np.dtype(
         ("model", "i4"),  # whose weights it holds
         ("serial", "i4"),  # creation counter within the endpoint
         ("fetched", "i4"),  # provisioning from another region
+        ("watts", "f8"),  # drawn since ``watts_since_s``; 0 where energy is not counted
+        ("watts_since_s", "f8"),
     ],
     align=True,
 )
@@ -241,6 +249,11 @@ SETTINGS = np.dtype(
         ("lead_time_pauses", "i4"),
         ("drain_last", "i4"),
         ("reclaim_draining", "i4"),
+        ("top_price_factor", "f8"),  # the largest of all regions and hours
+        ("has_power", "i4"),
+        ("has_carbon", "i4"),
+        ("has_egress", "i4"),
+        ("has_hourly_prices", "i4"),
     ],
     align=True,
 )
@@ -261,10 +274,14 @@ PROFILE = np.dtype(
         ("context_token_s", "f8"),  # of an iteration model, as are those below; 0 for tables
         ("prefill_token_s", "f8"),
         ("prefill_context_s", "f8"),
+        ("idle_w", "f8"),  # power with the data centre's share, as are those below; 0 where energy is not counted
+        ("base_w", "f8"),
+        ("span_w", "f8"),
+        ("half_batch", "f8"),
     ],
     align=True,
 )
-"""One (model, VM type): its KV capacity and iteration times; decode times without context are in ``decode_s``."""
+"""One (model, VM type): its KV capacity, iteration times and power; decode times without context are in ``decode_s``."""
 
 ABSENT, TABLES, MODELLED = 0, 1, 2
 """Kinds of profiles: the model does not run on that type; tables; an iteration model."""
@@ -343,6 +360,9 @@ class Sim(NamedTuple):
     delay_s: Any  # (Q,)
     delay_class: Any  # (R, R) origin, destination -> Q
     preference: Any  # (R, orders, R)
+    egress_usd: Any  # (R, R) dollars of a token from a region to another
+    carbon: Any  # (R, H) g/kWh by hour from the world's Monday on, round and round
+    price_factor: Any  # (R, 168) by hour of the week
     requests: Any  # the current chunk
     log: Any
 

@@ -7,6 +7,7 @@ from typing import Any
 from sageserve_env.compile import kernel
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, QUARTER_S, SPOT, Sim
+from sageserve_env.sim.usage import book_price, draw
 
 
 @kernel
@@ -23,6 +24,8 @@ def change_state(s: Sim, vm: int, state: int) -> None:
     inst.state = state
     inst.state_since_s = s.clock[0].now_s
     count(s, vm, 1)
+    if s.settings[0].has_power:
+        draw(s, vm)
 
 
 @kernel
@@ -31,6 +34,8 @@ def leave_state(s: Sim, vm: int) -> None:
     inst = s.instance[vm]
     elapsed_s = s.clock[0].now_s - inst.state_since_s
     vm_types = s.settings[0].vm_types
+    if s.settings[0].has_hourly_prices:
+        book_price(s, vm)
     if inst.state == SPOT:
         s.spot[inst.region * vm_types + inst.vm_type].spot_s += elapsed_s
     else:
@@ -178,5 +183,7 @@ def acquire(s: Sim, vm: int, endpoint: int) -> float:
     inst.state = PROVISIONING
     inst.state_since_s = s.clock[0].now_s
     count(s, vm, 1)
+    if settings.has_power:
+        draw(s, vm)
     schedule(s.event, source_of(s, vm), s.clock[0].now_s + lead_s)
     return lead_s

@@ -23,6 +23,7 @@ from sageserve_env.world.checks import (
     require_share,
     require_within,
 )
+from sageserve_env.world.costs.check import check_costs, check_matrix
 from sageserve_env.world.kinds import check_kinds
 from sageserve_env.world.profiles import evaluate
 from sageserve_env.world.schema import TIERS, IterationModel, Model, Pool, Profile, Region, TimeTable, World
@@ -79,6 +80,7 @@ def validate(world: World) -> World:
     _check_routing(world)
     _check_niw(world)
     _check_scaling(world)
+    check_costs(world)
     return world
 
 
@@ -98,15 +100,7 @@ def _check_names(world: World) -> None:
 
 
 def _check_latency(world: World) -> None:
-    regions = _names(world.regions)
-    rows = world.latency_s
-    shape = "x".join(str(length) for length in (len(rows), *sorted({len(row) for row in rows})))
-    square = len(rows) == len(regions) and all(len(row) == len(regions) for row in rows)
-    remedy = f"does not fit; give {len(regions)}x{len(regions)} seconds, origin by destination in the order of regions"
-    require(square, "latency_s", f"a {shape} matrix", remedy)
-    for origin, row in zip(regions, rows, strict=True):
-        for destination, latency in zip(regions, row, strict=True):
-            require_within(f"latency_s from '{origin}' to '{destination}'", latency, 0, LONGEST_S, "seconds")
+    check_matrix("latency_s", world.latency_s, _names(world.regions), LONGEST_S, "seconds")
 
 
 def _check_vm_types(world: World) -> None:

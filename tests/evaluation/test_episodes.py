@@ -11,7 +11,7 @@ from baselines.siloed import SiloedPolicy
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import LEVELS, EpisodeScore, play_policy, score
+from sageserve_env.evaluation.episodes import LEVELS, EpisodeScore, play_policy
 from sageserve_env.sim import Knobs
 
 HOUR = {"horizon_s": 3600.0}
@@ -26,7 +26,7 @@ def scored(
     names = ("iw_f", "iw_n", "niw")
     terms |= {f"breaches_{name}": float(count) for name, count in zip(names, late, strict=True)}
     terms |= {f"attainable_{name}": float(count) for name, count in zip(names, attainable, strict=True)}
-    return score(terms, is_overfull)
+    return EpisodeScore(terms, is_overfull)
 
 
 def test_levels_are_those_of_the_documentation() -> None:
