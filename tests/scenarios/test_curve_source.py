@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from sageserve_env.scenarios import load_problem
 from sageserve_env.scenarios.perturbation import Perturbation
 from sageserve_env.scenarios.sources import DAY_S, CurveSource, CurveWindow, Peaks, Traffic, curve_days, curve_week
 from sageserve_env.scenarios.sources.curves import EDGE_S
@@ -43,10 +44,10 @@ def ratio_of_peaks(peaks, window, clock_s=0.0):
 
 def test_a_weeks_mean_rate_and_shares_are_as_asked():
     traffic = (
-        replace(PLAIN, regions=(("west", 3.0), ("east", 1.0))),
+        replace(PLAIN, regions=(("west", 0.75), ("east", 0.25))),
         replace(PLAIN, model="b", rate_per_s=0.5, tiers=(1.0, 1.0, 0.0)),
     )
-    source = CurveSource(tuple(replace(each, regions=_shares(each)) for each in traffic))
+    source = CurveSource(traffic)
     found = rates(source, curve_week("week", ("o365-a", "azure2024-code")))
     means = {key: rate.mean() for key, rate in found.items()}
     assert means == pytest.approx(
@@ -62,14 +63,7 @@ def test_a_weeks_mean_rate_and_shares_are_as_asked():
     assert source.models == ("a", "b")
 
 
-def _shares(traffic):
-    total = sum(share for _, share in traffic.regions)
-    return tuple((region, share / total) for region, share in traffic.regions)
-
-
 def test_requests_come_as_expected():
-    from sageserve_env.scenarios import load_problem
-
     problem = load_problem("mini")
     episode = problem.sample("test", np.random.default_rng(0), {"variant": 0, "day": 0})
     expected = episode.workload.folded(0).expected().sum()
