@@ -19,9 +19,9 @@ from sageserve_env.env import EnvSnapshot
 from sageserve_env.scenarios import load_problem
 
 ID = "SageServe/Mini-v0"
-THURSDAY = {"day": "thursday", "variant": 0, "start_s": 0.0}
+THURSDAY = {"day": "thursday-o365-a", "variant": 0, "start_s": 0.0}
 STEPS_A_SEGMENT = 6  # half an hour: the fleet is given a target for so long, and then planned anew
-SEGMENTS = 6  # three hours ahead: far beyond the ten minutes that an instance takes to start
+SEGMENTS = 6  # three hours ahead: far beyond the twenty minutes that an instance takes to start
 ROUNDS = 4
 ELITE_SHARE = 0.125
 FIRST_SPREAD = 0.3

@@ -189,9 +189,9 @@ def account(s: Sim, r: Rows, e: int, prices: Any) -> None:
     book_overdue(s)
     vm_hours, vm_usd, waste_usd = vm_sums(s, prices)
     spot_hours = spot_sum(s)
-    # Differences of sums that are taken in another order each time: where nothing was spent they may round below 0.
+    # Differences of sums, each taken in another order: where nothing was spent, or all of it was waste, they may round beyond.
     terms[0] = max(vm_usd - row.vm_usd, 0.0)
-    terms[1] = max(waste_usd - row.waste_usd, 0.0)
+    terms[1] = min(max(waste_usd - row.waste_usd, 0.0), terms[0])
     terms[3] = max(vm_hours - row.vm_hours, 0.0)
     terms[4] = max(spot_hours - row.spot_hours, 0.0)
     row.vm_usd, row.waste_usd, row.vm_hours, row.spot_hours = vm_usd, waste_usd, vm_hours, spot_hours

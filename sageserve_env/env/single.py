@@ -45,8 +45,9 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
     ## Rewards
     ``reward="money"`` (default): minus the dollars of the interval, in thousands: VM-hours at list price, provisioning and draining
     included, and a price for each avoidable breach of a service level; in worlds that count them, traffic between regions and a
-    price for carbon. The info holds the terms in their own units. ``reward="vector"``: dollars for VMs, breaches, provisioning and
-    those, apart, in ``reward_space``, for multi-objective learners.
+    price for carbon. Breaches cost what the problem says. The info holds the terms in their own units.
+    ``reward="constrained"``: all but the breaches, which are ``info["cost"]``.
+    ``reward="vector"``: dollars for VMs, breaches, provisioning and those, apart, for multi-objective learners (``reward_space``).
 
     ## Starting state
     The world's initial instances, active, nothing in the system. The episode is drawn from the split with ``np_random``; options:

@@ -74,6 +74,7 @@ def play_policy(env: FleetEnv, policy: Policy, options: dict[str, Any] | None = 
         InputError: The policy is none, asks for another fleet, or decides what is no valid knobs.
     """
     check_policy(policy)
+    _require_same_fleet(env, policy)
     env.reset(seed=seed, options=options)
     episode = env.episode
     scenario = Scenario(env.setup.problem.name, env.setup.world, episode.workload, env.setup.problem.control_interval_s)
@@ -89,6 +90,15 @@ def play_policy(env: FleetEnv, policy: Policy, options: dict[str, Any] | None = 
         except InputError as error:
             raise InputError(f"policy '{policy_name(policy)}' at {env.telemetry().now_s:g} s: {error}") from None
     return episode_score(env)
+
+
+def _require_same_fleet(env: FleetEnv, policy: Policy) -> None:
+    """Raise InputError where a policy is defined on another fleet than the environment's."""
+    prepare = getattr(policy, "prepare", None)
+    if prepare is not None and prepare(env.setup.world) != env.setup.world:
+        raise InputError(
+            f"policy '{policy_name(policy)}' asks for a fleet of its own; an environment plays all on one: choose another"
+        )
 
 
 def episode_score(row: FleetRow) -> EpisodeScore:

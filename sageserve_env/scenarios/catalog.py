@@ -90,8 +90,8 @@ ON_THE_HALF_HOUR = Peaks(3.0, 1800.0, 600.0, WORKING_HOURS)
 
 
 def _rotations(curves: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Each of the curves in each place once."""
-    return [curves[k:] + curves[:k] for k in range(len(curves))]
+    """Each of the curves in each place once; where they repeat, no rotation does."""
+    return list(dict.fromkeys(curves[k:] + curves[:k] for k in range(len(curves))))
 
 
 def _days(curves: tuple[str, ...], *days: str) -> tuple[CurveWindow, ...]:
