@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.actions import choice_mask, delta_of
 from sageserve_env.env.observation.encode import Feature
-from sageserve_env.env.rewards import TERMS, LatencyFirst, Money
+from sageserve_env.env.rewards import TERMS, Money
 from sageserve_env.env.row import EnvSnapshot
 from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
@@ -297,7 +297,7 @@ def require_parts(env: FleetEnv, rewards: str) -> None:
         raise InputError("observation or mask_in_observation: agents observe a flat Box, with masks in infos; leave both out")
     if env.reward_space is not None:
         raise InputError(f"reward = {reward.name!r} is a vector; agents take a number, such as 'money'")
-    if rewards == "individual" and not isinstance(reward, Money | LatencyFirst):
+    if rewards == "individual" and not isinstance(reward, Money):
         raise InputError(f"rewards = 'individual': reward = {reward.name!r} has no shares; use 'money' or 'latency-first'")
 
 

@@ -9,7 +9,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from sageserve_env.compile import kernel
-from sageserve_env.sim.state import Sim
+from sageserve_env.sim.state import ABSENT, Sim
 from sageserve_env.world.schema import World
 
 ACTION_MODES = ("delta", "target", "knobs", "multi_timescale", "discrete")
@@ -120,11 +120,30 @@ def decode(s: Sim, codec: Any, step: int, action: Any, target: Any) -> None:
 
 
 @kernel
+def can_run(s: Sim, place: int) -> bool:
+    """Whether a fleet's model runs on its VM type."""
+    vm_types = s.settings[0].vm_types
+    return s.profile[s.endpoint[place // vm_types].model * vm_types + place % vm_types].kind != ABSENT
+
+
+@kernel
+def least_instances(s: Sim, codec: Any, place: int) -> int:
+    """Least instances of a fleet: an endpoint keeps its least on the first VM type that its model runs on."""
+    first = place - place % s.settings[0].vm_types
+    for other in range(first, place):
+        if can_run(s, other):
+            return 0
+    return min(codec.min_instances, most_instances(s, place))
+
+
+@kernel
 def most_instances(s: Sim, place: int) -> int:
-    """VMs of a fleet's type in its region."""
+    """VMs of a fleet's type in its region; none where its model does not run on them."""
     vm_types = s.settings[0].vm_types
     region = s.endpoint[place // vm_types].region
     most = 0
+    if not can_run(s, place):
+        return most
     for vm in range(s.region[region].first_vm, s.region[region].first_vm + s.region[region].vms):
         most += s.instance[vm].vm_type == place % vm_types
     return most
@@ -136,6 +155,8 @@ def unclaimed(s: Sim, place: int, target: Any) -> int:
     vm_types = s.settings[0].vm_types
     region = s.endpoint[place // vm_types].region
     left = most_instances(s, place)
+    if left == 0:
+        return 0
     for other in range(target.shape[0]):
         if s.endpoint[other // vm_types].region == region and other % vm_types == place % vm_types:
             left -= target[other]
@@ -148,7 +169,7 @@ def settle_target(s: Sim, codec: Any, place: int, wanted: int, target: Any, is_r
 
     Falls are settled for all fleets before rises, and rises in the order of the fleets.
     """
-    wanted = max(wanted, codec.min_instances)
+    wanted = max(wanted, least_instances(s, codec, place))
     if is_rise and wanted > target[place]:
         target[place] += min(wanted - target[place], max(unclaimed(s, place, target), 0))
     elif not is_rise and wanted < target[place]:
@@ -160,8 +181,8 @@ def targets_from_shares(s: Sim, codec: Any, action: Any, target: Any) -> None:
     """Targets from shares of the way between the least and the most instances."""
     for rises in (False, True):
         for place in range(target.shape[0]):
-            most = most_instances(s, place)
-            wanted = codec.min_instances + round(share(action[place]) * (most - codec.min_instances))
+            least, most = least_instances(s, codec, place), most_instances(s, place)
+            wanted = least + round(share(action[place]) * (most - least))
             settle_target(s, codec, place, wanted, target, rises)
 
 
@@ -188,10 +209,20 @@ def bounds_from_shares(s: Sim, codec: Any, action: Any, target: Any) -> None:
     """Floor = target; a cap below its floor is raised to it (the documented clip)."""
     fleets = target.shape[0]
     for place in range(fleets):
-        most = most_instances(s, place)
+        least, most = least_instances(s, codec, place), most_instances(s, place)
         s.fleet[place].floor = target[place]
-        cap = codec.min_instances + round(share(action[fleets + place]) * (most - codec.min_instances))
+        cap = least + round(share(action[fleets + place]) * (most - least))
         s.fleet[place].cap = max(target[place], cap)
+
+
+@kernel
+def clip_bounds(s: Sim, codec: Any, target: Any) -> None:
+    """Bring floors and caps that a policy set within what actions can reach; ``target`` becomes the floors."""
+    for place in range(target.shape[0]):
+        fleet, least, most = s.fleet[place], least_instances(s, codec, place), most_instances(s, place)
+        fleet.floor = min(max(fleet.floor, least), most)
+        fleet.cap = min(max(fleet.cap, fleet.floor), most)
+        target[place] = fleet.floor
 
 
 @kernel
@@ -225,10 +256,10 @@ def write_mask(s: Sim, codec: Any, target: Any, mask: Any) -> None:
         mask[0] = True
         choice = 1
     for place in range(target.shape[0]):
-        left = unclaimed(s, place, target)
+        left, least = unclaimed(s, place, target), least_instances(s, codec, place)
         for change in range(-codec.max_delta, codec.max_delta + 1):
             if change == 0 and codec.mode == DISCRETE:
                 continue
-            is_fall = change < 0 and target[place] + change >= codec.min_instances
+            is_fall = change < 0 and target[place] + change >= least
             mask[choice] = change == 0 or is_fall or (change > 0 and change <= left)
             choice += 1

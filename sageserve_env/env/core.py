@@ -6,7 +6,7 @@ The single and the vector environment, the adapters and the multi-agent environm
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -21,13 +21,13 @@ from sageserve_env.compile import announce
 from sageserve_env.env import kernel
 from sageserve_env.env.observation.encode import rate_scales
 from sageserve_env.env.rewards import TERMS
-from sageserve_env.env.state import DONE, READY, ROW
+from sageserve_env.env.state import DONE, READY, ROW, RUNNING
 from sageserve_env.env.tables import Settings, codec, empty_rows, prices, vms_by_type
 from sageserve_env.errors import InputError
 from sageserve_env.identity import require_same
 from sageserve_env.sim.build import initial_state, world_tables
-from sageserve_env.sim.knobs import Knobs
-from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state
+from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
+from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.generated import IntensityWorkload, Tables
 from sageserve_env.workload.play import play
@@ -128,6 +128,40 @@ class Engine:
         """
         self.rows["action"][...] = actions
         self.rows["row"]["phase"] = READY if is_active is None else np.where(is_active, READY, DONE)
+        self._run()
+
+    def follow(self, knobs: Sequence[Knobs | None]) -> None:
+        """Take rows to their next control instant under the knobs of reference policies, in place of actions.
+
+        Floors and caps are brought within what actions can reach.
+
+        Args:
+            knobs: Of each row; None leaves a row where it is.
+
+        Raises:
+            InputError: Knobs do not fit the world; no row has moved then.
+        """
+        for each in knobs:
+            if each is not None:
+                each.validated(self.settings.world)
+        row = self.rows["row"]
+        for e, each in enumerate(knobs):
+            row["phase"][e] = DONE if each is None else RUNNING
+            if each is not None:
+                self._adopt(e, each)
+                row["until_s"][e] += row["interval_s"][e]
+        self._run()
+
+    def _adopt(self, e: int, knobs: Knobs) -> None:
+        """Put knobs into force in row ``e``."""
+        state = {name: array[e] for name, array in self.state.items()}
+        write_knobs(state, knobs)
+        order = ADMISSION_ORDERS.index(knobs.admission_order)
+        arrays = (*state.values(), *self._tables.values(), self.rows["requests"][e], NO_LOG)
+        kernel.adopt(order, self._codec, self.rows["target"][e], *arrays)
+
+    def _run(self) -> None:
+        """Simulate the rows under way to their control instants."""
         while self._step_rows() > 0:
             self._grow_flight()
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
-from sageserve_env.env.actions import decode, write_mask
+from sageserve_env.env.actions import clip_bounds, decode, write_mask
 from sageserve_env.env.observation.encode import encode
 from sageserve_env.env.state import DONE, HISTORY, READY, RUNNING, Rows
-from sageserve_env.sim.breaches import book_overdue
-from sageserve_env.sim.kernel import CHUNK_USED, REACHED, run
+from sageserve_env.sim.breaches import book_overdue, book_unfinished
+from sageserve_env.sim.kernel import CHUNK_USED, REACHED, put_in_force, run
 from sageserve_env.sim.scaling import enforce_bounds
 from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
 from sageserve_env.workload.kernel import fill
@@ -47,6 +47,21 @@ def observe_rows(first: int, end: int, codec: Any, prices: Any, rate_scale: Any,
     observe_span(first, end, codec[0], rate_scale, vms, Rows(*arrays[:N_ROW_ARRAYS]), arrays[N_ROW_ARRAYS:])
 
 
+@entry_point
+def adopt(order: int, codec: Any, target: Any, *arrays: Any) -> None:
+    """Put knobs that were written into one environment's state into force, within the bounds that actions can reach.
+
+    Args:
+        order: Code of the admission order.
+        codec: Shape (1,), dtype ``CODEC``.
+        target: Set to the floors, shape (N * K,).
+        *arrays: Those of :class:`Sim`.
+    """
+    s = Sim(*arrays)
+    clip_bounds(s, codec[0], target)
+    put_in_force(s, order)
+
+
 # An entry point counts references and kernels do not, so arrays never return from a kernel to an entry point.
 
 
@@ -65,6 +80,8 @@ def step_span(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vm
                     continue
                 stop_short(r, sims, e)
             s = sim_of(r, sims, e)
+            if row.step == codec.n_steps - 1 or row.is_overfull:
+                book_unfinished(s, codec.grace_s if not row.is_overfull else 0.0)
             account(s, r, e, prices)
             observe(s, r, e, codec, rate_scale, vms)
             row.step += 1
@@ -170,9 +187,12 @@ def account(s: Sim, r: Rows, e: int, prices: Any) -> None:
     terms[2] = 0.0
     for tier in range(N_TIERS):
         breaches = 0
+        attainable = 0
         for origin in range(tier, s.origin.shape[0], N_TIERS):
             breaches += s.origin[origin].breached - r.seen[e, origin, 1]
+            attainable += s.origin[origin].arrived - s.origin[origin].unattainable - r.seen[e, origin, 2]
         terms[5 + tier] = breaches
+        terms[10 + tier] = attainable
         terms[2] += breaches * prices[n_types + tier]
     terms[8] = s.clock[0].arrived - row.arrived
     terms[9] = s.clock[0].completed - row.completed
@@ -225,6 +245,7 @@ def remember(s: Sim, r: Rows, e: int) -> None:
     for origin in range(s.origin.shape[0]):
         r.seen[e, origin, 0] = s.origin[origin].prompt_tokens
         r.seen[e, origin, 1] = s.origin[origin].breached
+        r.seen[e, origin, 2] = s.origin[origin].arrived - s.origin[origin].unattainable
     for lane in range(s.lane.shape[0]):
         r.served[e, lane, 0] = s.lane[lane].completed
         r.served[e, lane, 1] = s.lane[lane].slo_met

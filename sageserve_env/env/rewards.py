@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -28,6 +28,9 @@ TERMS = {
     "breaches_niw": "avoidable breaches of tier NIW",
     "arrived": "requests that arrived",
     "completed": "requests completed",
+    "attainable_iw_f": "requests of tier IW-F that arrived, and whose service level some fleet can keep",
+    "attainable_iw_n": "the same of tier IW-N",
+    "attainable_niw": "the same of tier NIW",
 }
 """The terms that the kernel computes for each interval, in its order. All are >= 0."""
 
@@ -61,7 +64,7 @@ class Reward(Protocol):
 
 
 BREACH_PRICES_USD = (0.05, 0.25, 0.25)
-"""Assumption, dollars by tier: a late IW-N or NIW, whose levels are far easier to keep, costs five times a late IW-F."""
+"""Assumption, dollars by tier, of a problem that sets none: a late IW-N or NIW costs five times a late IW-F."""
 
 MOST_USD = 1e12
 """Far above any price, and far below where sums of rewards overflow."""
@@ -83,33 +86,15 @@ class Money:
 
 
 @dataclass(frozen=True)
-class Paper:
-    """The paper's objective: as few GPU-hours as meet the service levels.
+class Constrained:
+    """Minus the dollars for VMs, in thousands: for learners that keep ``info["cost"]``, the avoidable breaches, under a level."""
 
-    Minus VM-hours over 10; breaches cost nothing until they exceed ``allowed_share`` of the interval's arrivals, then ten times as
-    much as the VMs at once.
-    """
-
-    name: str = "paper"
+    name: str = "constrained"
     breach_prices_usd: tuple[float, float, float] = BREACH_PRICES_USD
-    allowed_share: float = 0.05
 
     def __call__(self, terms: Terms) -> NDArray[np.float64]:
-        """Rewards of shape (n_envs,)."""
-        is_violated = breaches(terms) > self.allowed_share * np.maximum(terms["arrived"], 1.0)
-        return -(terms["vm_hours"] / 10.0) * np.where(is_violated, 10.0, 1.0)
-
-
-@dataclass(frozen=True)
-class LatencyFirst:
-    """Money with breaches at ten times their price: for fleets whose users come first."""
-
-    name: str = "latency-first"
-    breach_prices_usd: tuple[float, float, float] = (0.5, 2.5, 2.5)
-
-    def __call__(self, terms: Terms) -> NDArray[np.float64]:
-        """Minus (vm_usd + breach_usd) / 1000, shape (n_envs,)."""
-        return -(terms["vm_usd"] + terms["breach_usd"]) / USD_PER_REWARD
+        """Minus vm_usd / 1000, shape (n_envs,)."""
+        return -terms["vm_usd"] / USD_PER_REWARD
 
 
 @dataclass(frozen=True)
@@ -125,12 +110,41 @@ class MultiObjective:
         return -np.stack([terms[name] for name in self.objectives], axis=-1) / USD_PER_REWARD
 
 
-REWARDS = {reward.name: reward for reward in (Money(), Paper(), LatencyFirst(), MultiObjective())}
-"""Presets by the name that ``gym.make(..., reward=NAME)`` takes."""
+Prices = tuple[float, float, float]
 
 
-def as_reward(reward: str | Reward) -> Reward:
-    """A preset by name, or the object itself.
+def money(prices_usd: Prices) -> Reward:
+    """VMs and breaches at the problem's prices."""
+    return Money(breach_prices_usd=prices_usd)
+
+
+def latency_first(prices_usd: Prices) -> Reward:
+    """Money with breaches at ten times their price: for fleets whose users come first."""
+    fast, normal, batch = prices_usd
+    return Money("latency-first", (10 * fast, 10 * normal, 10 * batch))
+
+
+def constrained(prices_usd: Prices) -> Reward:
+    """VMs alone; the breaches are the cost."""
+    return Constrained(breach_prices_usd=prices_usd)
+
+
+def vector(prices_usd: Prices) -> Reward:
+    """VMs, breaches and waste apart."""
+    return MultiObjective(breach_prices_usd=prices_usd)
+
+
+REWARDS: dict[str, Callable[[Prices], Reward]] = {
+    "money": money,
+    "latency-first": latency_first,
+    "constrained": constrained,
+    "vector": vector,
+}
+"""Presets by the name that ``gym.make(..., reward=NAME)`` takes, made for a problem's prices of breaches."""
+
+
+def as_reward(reward: str | Reward, prices_usd: Prices = BREACH_PRICES_USD) -> Reward:
+    """A preset by name, at a problem's prices of breaches; or the object itself.
 
     Raises:
         InputError: There is no preset of that name, or the object is no reward.
@@ -140,7 +154,7 @@ def as_reward(reward: str | Reward) -> Reward:
         return reward
     if reward not in REWARDS:
         raise InputError(f"reward = {reward!r}; choose one of {', '.join(REWARDS)} or pass an object such as Money(...)")
-    return REWARDS[reward]
+    return REWARDS[reward](prices_usd)
 
 
 def require_reward(reward: Any) -> None:

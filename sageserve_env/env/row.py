@@ -70,6 +70,17 @@ class FleetRow(Described):
         self._seen_ttft: NDArray[np.int64] = np.zeros((N_TIERS, N_BINS), np.int64)
 
     @property
+    def episode(self) -> Episode:
+        """What is played: its workload and its seed, which a fair policy does not look at.
+
+        Raises:
+            InputError: No episode was begun.
+        """
+        if self._episode is None:
+            raise InputError("episode: none was begun; call reset() first")
+        return self._episode
+
+    @property
     def episode_description(self) -> dict[str, float | str]:
         """What was drawn for the episode, in words and numbers: day, start, perturbation. Empty before the first reset."""
         return {} if self._episode is None else dict(self._episode.description)

@@ -58,7 +58,7 @@ class Setup:
             ("telemetry_delay", 0, self.n_steps),
         ):
             require_count(name, getattr(config, name), least, most)
-        self.reward = as_reward(config.reward)
+        self.reward = as_reward(config.reward, self.problem.breach_prices_usd)
         self.reward_space = reward_space(self.reward)
         self.reward_dim = 1 if self.reward_space is None else self.reward_space.shape[0]
         self.settings = Settings(
@@ -69,6 +69,8 @@ class Setup:
             max_delta=int(config.max_delta),
             admission_order=self.problem.admission_order,
             max_in_flight=int(config.max_in_flight),
+            n_steps=self.n_steps,
+            grace_s=self.problem.niw_grace_s,
         )
         self.action_space = action_space(config.action_mode, self.world, self.settings.max_delta)
         self.mask_shape = mask_shape(self.action_space)

@@ -113,9 +113,31 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
         Raises:
             InputError: The action is not in the action space, or no episode is under way.
         """
-        if self._episode is None or self._is_over():
-            raise InputError("step(): no episode is under way; call reset() first")
+        self._require_episode("step()")
         self._engine.step(self.setup.checked(as_numbers(action)[None]))
+        return self._outcome()
+
+    def follow(self, knobs: Knobs) -> tuple[Observation, float, bool, bool, Info]:
+        """What ``step`` does, under the knobs of a reference policy in place of an action.
+
+        Floors and caps are brought within what actions can reach, so policies and agents have the same fleets to choose from.
+
+        Args:
+            knobs: What is in force until the next control instant.
+
+        Raises:
+            InputError: The knobs do not fit the world, or no episode is under way.
+        """
+        self._require_episode("follow()")
+        self._engine.follow([knobs])
+        return self._outcome()
+
+    def _require_episode(self, what: str) -> None:
+        if self._episode is None or self._is_over():
+            raise InputError(f"{what}: no episode is under way; call reset() first")
+
+    def _outcome(self) -> tuple[Observation, float, bool, bool, Info]:
+        """What a step returns."""
         self._observer.update()
         reward = self.setup.reward(self._engine.terms)[0]
         self._update_dashboard()

@@ -41,6 +41,8 @@ CODEC = np.dtype(
         ("min_instances", "i4"),
         ("is_hour", "i4"),  # steps in an hour, for modes that latch targets hourly
         ("max_in_flight", "i4"),  # slots that the pool of requests in flight may grow to
+        ("n_steps", "i4"),  # of an episode
+        ("grace_s", "f8"),  # NIW that is younger at the horizon may be unfinished there
     ],
     align=True,
 )
@@ -52,7 +54,7 @@ class Rows(NamedTuple):
     row: Any  # (E,)
     target: Any  # (E, N * K) instances wanted
     history: Any  # (E, HISTORY, R * M * T) arrival tokens/s, the last interval first
-    seen: Any  # (E, R * M * T, 2) prompt tokens arrived and breaches at the last control instant
+    seen: Any  # (E, R * M * T, 3) prompt tokens, breaches and attainable requests up to the last control instant
     served: Any  # (E, N * T, 3) completed, met and unattainable at the last control instant
     action: Any  # (E, A)
     observation: Any  # (E, O) float32

@@ -36,6 +36,8 @@ class Settings:
         max_delta: Most instances that one ``delta`` or ``discrete`` action changes.
         admission_order: One of ``sim.knobs.ADMISSION_ORDERS``.
         max_in_flight: Most requests in one environment at once.
+        n_steps: Control intervals in an episode.
+        grace_s: NIW that is younger than this at the horizon may be unfinished there without being a breach.
     """
 
     world: World
@@ -45,10 +47,12 @@ class Settings:
     max_delta: int
     admission_order: str
     max_in_flight: int
+    n_steps: int
+    grace_s: float
 
     def identity(self) -> dict[str, str]:
         """What decides the course of an episode, by name; rewards do not."""
-        names = ("action_mode", "control_interval_s", "max_delta", "admission_order", "max_in_flight")
+        names = ("action_mode", "control_interval_s", "max_delta", "admission_order", "max_in_flight", "n_steps", "grace_s")
         return {**{name: str(getattr(self, name)) for name in names}, **parts("world", self.world)}
 
 
@@ -57,7 +61,8 @@ def codec(settings: Settings) -> NDArray[Any]:
     mode = ACTION_MODES.index(settings.action_mode)
     steps_in_hour = max(1, round(HOUR_S / settings.control_interval_s))
     least = settings.world.scaling.min_instances
-    return np.array([(mode, settings.max_delta, least, steps_in_hour, settings.max_in_flight)], CODEC)
+    limits = settings.max_in_flight, settings.n_steps, settings.grace_s
+    return np.array([(mode, settings.max_delta, least, steps_in_hour, *limits)], CODEC)
 
 
 def prices(settings: Settings) -> NDArray[np.float64]:
@@ -82,7 +87,7 @@ def empty_rows(settings: Settings, n_envs: int) -> dict[str, NDArray[Any]]:
         "row": ((), ROW),
         "target": ((fleets,), np.int64),
         "history": ((HISTORY, n_origins), np.float64),
-        "seen": ((n_origins, 2), np.int64),
+        "seen": ((n_origins, 3), np.int64),
         "served": ((n_endpoints * st.N_TIERS, 3), np.int64),
         "action": (space.shape or (1,), np.float64),
         "observation": ((len(observation_features(world)),), np.float32),

@@ -41,6 +41,8 @@ class Problem:
         control_interval_s: Seconds between two decisions.
         horizon_s: Length of an episode in seconds.
         admission_order: Order of admission among waiting requests, until a policy says otherwise.
+        breach_prices_usd: Price of one avoidable breach by tier, which rewards charge.
+        niw_grace_s: NIW that came earlier than this before the horizon, and is unfinished there, counts as breached.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Problem:
     control_interval_s: float
     horizon_s: float
     admission_order: str = "FCFS"
+    breach_prices_usd: tuple[float, float, float] = (0.05, 0.25, 0.25)
+    niw_grace_s: float = 3600.0
 
     @property
     def version(self) -> int:

@@ -47,6 +47,15 @@ def book_overdue(s: Sim) -> None:
             book_breach(s, slot)
 
 
+@kernel
+def book_unfinished(s: Sim, grace_s: float) -> None:
+    """At the end of an episode: NIW in the system for longer than ``grace_s`` is late, as nothing will serve it. O(in flight)."""
+    for slot in range(s.clock[0].flight_used):
+        request = s.flight[slot]
+        if request.tier == NIW and s.clock[0].now_s - request.arrival_s > grace_s:
+            book_breach(s, slot)
+
+
 @entry_point
 def count_overdue(counts: Any, *arrays: Any) -> None:
     """Add what :func:`book_overdue` would book to ``counts``, shape (R * M * T,); changes nothing of the state.

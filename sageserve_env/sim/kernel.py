@@ -78,7 +78,12 @@ def handle(s: Sim, source: int) -> None:
 @entry_point
 def settle(order: int, *arrays: Any) -> None:
     """Put new knobs into force: bounds move endpoints at once, and waiting requests fall in with a new admission order."""
-    s = Sim(*arrays)
+    put_in_force(Sim(*arrays), order)
+
+
+@kernel
+def put_in_force(s: Sim, order: int) -> None:
+    """The work of :func:`settle`."""
     if order != s.clock[0].order:
         s.clock[0].order = order
         for vm in range(s.instance.shape[0]):

@@ -1,0 +1,91 @@
+"""What a policy's episode of a problem is worth: dollars, and whether every service level was held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sageserve_env.env import FleetEnv
+from sageserve_env.env.rewards import TERMS
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.policy import Policy, check_policy, policy_name
+from sageserve_env.evaluation.runner import policy_rng
+from sageserve_env.scenarios.scenario import Scenario
+from sageserve_env.world.schema import TIERS
+
+LEVELS = (0.95, 0.95, 0.99)
+"""Least share by tier of the requests that some fleet can serve in time, to be served in time in each episode."""
+
+
+@dataclass(frozen=True)
+class EpisodeScore:
+    """What one episode cost and achieved.
+
+    Attributes:
+        terms: Sums of ``rewards.TERMS`` over the episode, by name.
+        usd: VMs and breaches.
+        is_overfull: The episode ended before its horizon because too many requests were in the system.
+    """
+
+    terms: Mapping[str, float]
+    usd: float
+    is_overfull: bool = False
+
+    @property
+    def attainment(self) -> dict[str, float]:
+        """Share by tier of the attainable requests that kept their service level; 1 where there were none."""
+        names = [tier.lower().replace("-", "_") for tier in TIERS]
+        counts = [(self.terms[f"breaches_{name}"], self.terms[f"attainable_{name}"]) for name in names]
+        return {tier: 1.0 - late / all_ if all_ else 1.0 for tier, (late, all_) in zip(TIERS, counts, strict=True)}
+
+    @property
+    def shortfall(self) -> float:
+        """How far the worst tier is below its level, as a share of its requests; 0 where all are held, 1 where overfull."""
+        if self.is_overfull:
+            return 1.0
+        return max(0.0, *(level - self.attainment[tier] for tier, level in zip(TIERS, LEVELS, strict=True)))
+
+    @property
+    def is_feasible(self) -> bool:
+        """Whether every tier holds its level."""
+        return self.shortfall == 0.0
+
+
+def play_policy(env: FleetEnv, policy: Policy, options: dict[str, Any] | None = None, seed: int = 0) -> EpisodeScore:
+    """Play a reference policy through one episode of an environment, which accounts for it as for an agent.
+
+    Args:
+        env: Any environment; its action mode and observation do not matter.
+        policy: Who decides, at every control instant. One that knows the future is shown the episode's.
+        options: Of ``reset``.
+        seed: Of ``reset``, and in a stream of its own of the policy.
+
+    Raises:
+        InputError: The policy is none, asks for another fleet, or decides what is no valid knobs.
+    """
+    check_policy(policy)
+    env.reset(seed=seed, options=options)
+    episode = env.episode
+    scenario = Scenario(env.setup.problem.name, env.setup.world, episode.workload, env.setup.problem.control_interval_s)
+    foresee = getattr(policy, "foresee", None)
+    if foresee is not None:
+        foresee(episode.workload, episode.workload_seed)
+    policy.reset(scenario, policy_rng(seed))
+    sums, is_over = np.zeros(len(TERMS)), False
+    info: dict[str, Any] = {}
+    while not is_over:
+        knobs = policy.decide(env.telemetry())
+        try:
+            _, _, _, is_over, info = env.follow(knobs)
+        except InputError as error:
+            raise InputError(f"policy '{policy_name(policy)}' at {env.telemetry().now_s:g} s: {error}") from None
+        sums += [info[name] for name in TERMS]
+    return score(dict(zip(TERMS, sums.tolist(), strict=True)), bool(info["is_overfull"]))
+
+
+def score(terms: Mapping[str, float], is_overfull: bool = False) -> EpisodeScore:
+    """The score of an episode's summed terms."""
+    return EpisodeScore(terms, terms["vm_usd"] + terms["breach_usd"], is_overfull)
