@@ -76,7 +76,7 @@ class StaticByModelPolicy:
         world = scenario.world
         given: Any = self.instances
         if not isinstance(given, dict):
-            raise InputError(f"instances = {shown(given)} is no dict; give instances by model, such as {{{world.models[0].name!r}: 3}}")
+X
         for model, count in given.items():
             require_known("instances", model, "model", [each.name for each in world.models])
             require_least(f"instances['{model}']", count, world)
