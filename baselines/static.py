@@ -76,7 +76,8 @@ class StaticByModelPolicy:
         world = scenario.world
         given: Any = self.instances
         if not isinstance(given, dict):
-X
+            example = {world.models[0].name: 3}
+            raise InputError(f"instances = {shown(given)} is no dict; give instances by model, such as {example}")
         for model, count in given.items():
             require_known("instances", model, "model", [each.name for each in world.models])
             require_least(f"instances['{model}']", count, world)
