@@ -1,8 +1,8 @@
 """Forecasters of the next hour's input tokens per second (paper section 6). All but the oracle see the past only.
 
 ``SeasonalNaive`` (yesterday again), ``Arima`` and ``ExponentialSmoothing`` (both from statsmodels, extra ``forecast``),
-``Recurring`` (another one, and peaks at the same minute of every hour), ``Oracle`` (the truth, for bounds); ``token_rates`` makes the
-series of a workload, ``python -m baselines.forecast.backtest`` measures errors.
+``Recurring`` (another one, and peaks at the same minute of every hour), ``Oracle`` (the truth, for bounds); ``token_rates`` makes
+the series of a workload, ``python -m baselines.forecast.backtest`` measures errors.
 """
 
 from baselines.forecast.arima import Arima
