@@ -12,6 +12,7 @@ IDS = {
     "week": "SageServe/Week-v0",
     "burst": "SageServe/Burst-v0",
     "azure": "SageServe/Azure-v0",
+    "paper": "SageServe/Paper-v0",
     "scale2025": "SageServe/Scale2025-v0",
 }
 """Id by the name of the problem (``sageserve_env.scenarios.load_problem``)."""

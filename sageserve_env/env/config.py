@@ -47,7 +47,7 @@ class Config:
         reward: Name of a preset (``rewards.REWARDS``), or a reward.
         admission_order: ``"FCFS"``, ``"EDF"``, ``"PF"`` or ``"DPA"``.
         lead_times: Other lead times: a ``LeadTimes``, or seconds by the names of its fields.
-        observation: ``"flat"``, one Box, or ``"dict"``: ``endpoints`` (N, F), ``regions`` (R, K), ``time`` (4,), and ``forecast``
+        observation: ``"flat"``, one Box, or ``"dict"``: ``endpoints`` (N, F), ``regions`` (R, K), ``time`` (6,), and ``forecast``
             (R, M) and ``action_mask`` where they are on.
         mask_in_observation: Put the action mask (``delta`` and ``discrete`` only) into the observation, under ``action_mask``
             (int8, one entry for each choice); a flat observation is then a dict of ``observations`` and ``action_mask``.

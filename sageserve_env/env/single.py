@@ -14,6 +14,7 @@ from sageserve_env.env.core import Engine
 from sageserve_env.env.row import DRAWABLE_MODES, FleetRow, Info, require_render_mode
 from sageserve_env.env.setup import Setup, as_numbers
 from sageserve_env.errors import InputError
+from sageserve_env.sim.knobs import Knobs
 
 Observation = Any
 """A float32 array, or a dict of arrays (``observation="dict"``, ``mask_in_observation=True``)."""

@@ -7,11 +7,27 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sageserve_env.registration import IDS, problem_name
+from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, mini_fleet
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
-from sageserve_env.scenarios.sources import DAY_S, WEEK_S, WHOLE_WEEK, AzureSource, O365Source, Window, azure_windows, weekdays
+from sageserve_env.scenarios.sources import (
+    DAY_S,
+    WEEK_S,
+    AzureSource,
+    CurveSource,
+    CurveWindow,
+    O365Source,
+    Peaks,
+    Traffic,
+    azure_windows,
+    curve_days,
+    curve_week,
+    weekdays,
+)
 from sageserve_env.scenarios.splits import Split
+from sageserve_env.workload.sources.o365_data import SUCCESSORS
 from sageserve_env.world.measurements import A100, MEASURED_MODELS
+from sageserve_env.world.modern import modern
 from sageserve_env.world.presets import published, published_a100
 from sageserve_env.world.schema import World
 
@@ -19,35 +35,18 @@ HOUR_S = 3600.0
 
 VALIDATION_VARIANTS = (
     Perturbation(),
-    Perturbation(level=0.8, phase_s=-HOUR_S),
-    Perturbation(level=1.2, tiers=(("NIW", 1.2),)),
+    Perturbation(level=0.85, phase_s=-HOUR_S),
+    Perturbation(level=1.15, tiers=(("NIW", 1.2),)),
     Perturbation(phase_s=HOUR_S, noise=0.15, noise_seed=101),
-    Perturbation(level=1.1, burst_copies=4.0),
+    Perturbation(level=1.1, noise=0.2, noise_seed=102),
 )
 
 TEST_VARIANTS = (
     Perturbation(),
-    Perturbation(level=0.75, phase_s=1.5 * HOUR_S, noise=0.1, noise_seed=201),
-    Perturbation(level=1.3),
+    Perturbation(level=0.8, phase_s=1.5 * HOUR_S, noise=0.1, noise_seed=201),
+    Perturbation(level=1.2),
     Perturbation(phase_s=-1.5 * HOUR_S, tiers=(("IW-F", 1.2), ("NIW", 0.85))),
-    Perturbation(level=1.15, burst_copies=6.0, noise=0.15, noise_seed=202),
-)
-
-WEEK_VALIDATION_VARIANTS = (
-    Perturbation(level=0.65),
-    Perturbation(level=1.45, phase_s=HOUR_S),
-    Perturbation(phase_s=-2.5 * HOUR_S),
-    Perturbation(phase_s=2.5 * HOUR_S, noise=0.15, noise_seed=101),
-    Perturbation(level=1.45, burst_copies=4.0),
-)
-"""Each lies outside the bounds of ``Randomisation`` in its level or its phase, as the splits of the week share its days."""
-
-WEEK_TEST_VARIANTS = (
-    Perturbation(level=0.6),
-    Perturbation(level=1.5),
-    Perturbation(phase_s=-3 * HOUR_S, tiers=(("IW-F", 1.2), ("NIW", 0.85))),
-    Perturbation(phase_s=3 * HOUR_S, noise=0.2, noise_seed=202),
-    Perturbation(level=1.5, phase_s=HOUR_S, burst_copies=6.0),
+    Perturbation(level=1.1, noise=0.2, noise_seed=202),
 )
 
 AZURE_VARIANTS = (
@@ -59,95 +58,128 @@ AZURE_VARIANTS = (
 )
 """The first is the trace as it was recorded."""
 
-BURST_COPIES = 8.0
-"""Further copies of the requests of each hour's first minute (paper section 8)."""
+RANDOMISATION = Randomisation(level=(0.75, 1.3), burst_probability=0.0)
+"""Of the train splits."""
+
+CURVES = ("o365-a", "o365-b", "o365-c", "azure2024-code")
+"""The weeks of which the days are made: each of the models follows each of them."""
+
+TRAIN_DAYS, VALIDATION_DAYS, TEST_DAYS = ("monday", "tuesday", "friday"), ("wednesday",), ("thursday",)
+
+TRAIN_WEEKS = ("o365-a", "o365-b", "o365-c", "servegen-m-small-1")
+VALIDATION_WEEKS = ("azure2024-conv", "servegen-m-large-1", "azure2024-conv", "servegen-m-large-1")
+TEST_WEEKS = ("azure2024-code", "servegen-m-large-2", "servegen-m-small-2", "azure2024-code")
+"""No week of one split is in another."""
+
+US_SHARES = (("westus", 0.5), ("centralus", 0.25), ("eastus", 0.25))
+US_CLOCKS_S = (("centralus", 2 * HOUR_S), ("eastus", 3 * HOUR_S))
+"""The paper's shares of a model's regions; the sun is earlier in the east."""
+
+TIER_SHARES = (0.4, 0.25, 0.35)
+"""IW-F and IW-N as in the paper; about a third is batch work."""
+
+WORKING_HOURS = tuple(range(7, 20))
+
+PROMPTS, REASONING = ("mooncake-prompt", 32_768), ("deepseek-r1-output", 16_384)
+"""Long conversations, and answers that reason; cut at the context that is offered."""
+
+ON_THE_HOUR = Peaks(3.0, 0.0, 600.0, WORKING_HOURS)
+ON_THE_HALF_HOUR = Peaks(3.0, 1800.0, 600.0, WORKING_HOURS)
+"""Assumption: what meetings that end and jobs that are scheduled bring, ten minutes in each working hour."""
 
 
-def _splits(train: tuple[Window, ...], validation: tuple[Window, ...], test: tuple[Window, ...]) -> tuple[Split, ...]:
+def _rotations(curves: tuple[str, ...]) -> list[tuple[str, ...]]:
+    """Each of the curves in each place once."""
+    return [curves[k:] + curves[:k] for k in range(len(curves))]
+
+
+def _days(curves: tuple[str, ...], *days: str) -> tuple[CurveWindow, ...]:
+    """Days on which the models follow the curves in every rotation."""
+    return tuple(day for k, turned in enumerate(_rotations(curves)) for day in curve_days(turned, *days, suffix=f"-{k}"))
+
+
+def _weeks(curves: tuple[str, ...]) -> tuple[CurveWindow, ...]:
+    return tuple(curve_week(f"week-{k}", turned) for k, turned in enumerate(_rotations(curves)))
+
+
+def _splits(
+    train: tuple[CurveWindow, ...], validation: tuple[CurveWindow, ...], test: tuple[CurveWindow, ...]
+) -> tuple[Split, ...]:
     """Splits by windows, with the usual perturbations."""
     return (
-        Split("train", train, Randomisation()),
+        Split("train", train, RANDOMISATION),
         Split("validation", validation, variants=VALIDATION_VARIANTS),
         Split("test", test, variants=TEST_VARIANTS),
     )
 
 
-MINI_MODEL = "bloom-176b"
-MINI_SCALE = 0.45
-MINI_START, MINI_VMS = 4, 12
-"""Chosen so that the cheapest fleet that never changes has 1 to 5 instances a region, by the day (docs/scenarios.md)."""
-
-AZURE_MODELS = ("llama-2-70b", "bloom-176b")
-AZURE_START = 4
-
-DAY_START = 8
-"""Instances of each endpoint from which the paper starts its forecast-aware controllers."""
-
-SCALE_REQUESTS = 10e6
-SCALE_VMS = 150
-"""VMs in a region [A]: the published 100 leave no room for a level of 1.4 on such a day."""
-
-WEEKDAY_SPLITS = weekdays("monday", "tuesday", "friday"), weekdays("wednesday"), weekdays("thursday")
-
-
-def _small_a100(name: str, models: tuple[str, ...], start: int, vms: int) -> World:
-    """Some of the paper's models on few 8xA100 VMs in each of the three regions."""
-    world = published_a100()
-    return replace(
-        world,
-        name=name,
-        regions=tuple(replace(region, vm_capacity={A100: vms}) for region in world.regions),
-        models=tuple(model for model in world.models if model.name in models),
-        pools=tuple(replace(pool, instances=dict.fromkeys(models, start)) for pool in world.pools),
-    )
+def _traffic(model: str, rate_per_s: float, peaks: Peaks) -> Traffic:
+    return Traffic(model, rate_per_s, TIER_SHARES, US_SHARES, PROMPTS, REASONING, peaks)
 
 
 def _mini() -> Problem:
-    days = weekdays("monday", "tuesday", "friday", "saturday"), weekdays("wednesday"), weekdays("thursday", "sunday")
+    windows = [
+        tuple(day for name in CURVES for day in curve_days((name,), *days, suffix=f"-{name}"))
+        for days in (TRAIN_DAYS, VALIDATION_DAYS, TEST_DAYS)
+    ]
     return Problem(
         "mini",
         IDS["mini"],
-        "One model, Bloom-176B, in three small regions for a day",
-        _small_a100("mini", (MINI_MODEL,), MINI_START, MINI_VMS),
-        O365Source((MINI_MODEL,), MINI_SCALE),
-        _splits(*days),
+        "One model, Qwen3-32B, on single H100s in three regions for a weekday",
+        mini_fleet(),
+        CurveSource((_traffic(MINI_MODEL, 0.5, ON_THE_HOUR),), US_CLOCKS_S),
+        _splits(*windows),
         control_interval_s=300.0,
         horizon_s=DAY_S,
+        breach_prices_usd=(0.1, 0.1, 0.1),
     )
 
 
 def _day() -> Problem:
+    traffic = (
+        _traffic("llama-3.1-8b", 1.6, ON_THE_HOUR),
+        _traffic("qwen3-32b", 0.9, ON_THE_HALF_HOUR),
+        _traffic("llama-3.1-70b", 1.0, ON_THE_HOUR),
+        _traffic("kimi-k2.5", 0.7, ON_THE_HALF_HOUR),
+    )
     return Problem(
         "day",
         IDS["day"],
-        "The paper's fleet, four models in three regions, for a weekday",
-        published(DAY_START),
-        O365Source(MEASURED_MODELS),
-        _splits(*WEEKDAY_SPLITS),
+        "Four models that share three types of VMs in three regions, for a weekday",
+        day_fleet(),
+        CurveSource(traffic, US_CLOCKS_S),
+        _splits(_days(CURVES, *TRAIN_DAYS), _days(CURVES, *VALIDATION_DAYS), _days(CURVES, *TEST_DAYS)),
         control_interval_s=300.0,
         horizon_s=DAY_S,
+        breach_prices_usd=(0.2, 0.2, 0.2),
     )
 
 
 def _week() -> Problem:
-    splits = (
-        Split("train", WHOLE_WEEK, Randomisation()),
-        Split("validation", WHOLE_WEEK, variants=WEEK_VALIDATION_VARIANTS),
-        Split("test", WHOLE_WEEK, variants=WEEK_TEST_VARIANTS),
+    return replace(
+        _day(),
+        name="week",
+        id=IDS["week"],
+        summary="The fleet of Day for a week, Monday to Sunday",
+        splits=_splits(_weeks(TRAIN_WEEKS), _weeks(VALIDATION_WEEKS), _weeks(TEST_WEEKS)),
+        horizon_s=WEEK_S,
     )
-    summary = "The paper's fleet for its week, Monday to Sunday"
-    return replace(_day(), name="week", id=IDS["week"], summary=summary, splits=splits, horizon_s=WEEK_S)
 
 
 def _burst() -> Problem:
-    train, validation, test = _day().splits
-    splits = (
-        replace(train, randomisation=Randomisation(burst_probability=1.0, burst_copies=(2.0, 12.0))),
-        replace(validation, variants=tuple(replace(variant, burst_copies=BURST_COPIES) for variant in validation.variants)),
-        replace(test, variants=tuple(replace(variant, burst_copies=BURST_COPIES) for variant in test.variants)),
+    day = _day()
+    assert isinstance(day.source, CurveSource)
+    traffic = tuple(
+        replace(each, peaks=Peaks(6.0, start_s, 600.0, WORKING_HOURS))
+        for each, start_s in zip(day.source.traffic, (0.0, 900.0, 1800.0, 2700.0), strict=True)
     )
-    summary = "The paper's fleet for a weekday with its bursts: the first minute of every hour comes eight more times"
-    return replace(_day(), name="burst", id=IDS["burst"], summary=summary, splits=splits)
+    summary = "The fleet of Day under peaks of six times the traffic, one model after the other in each working hour"
+    fleet, source = day_fleet("burst", BURST_VMS), replace(day.source, traffic=traffic)
+    return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
+
+
+AZURE_MODELS = ("llama-2-70b", "bloom-176b")
+AZURE_START = 4
 
 
 def _azure() -> Problem:
@@ -168,14 +200,57 @@ def _azure() -> Problem:
     )
 
 
-def _scale2025() -> Problem:
+def _small_a100(name: str, models: tuple[str, ...], start: int, vms: int) -> World:
+    """Some of the paper's models on few 8xA100 VMs in each of the three regions."""
+    world = published_a100()
     return replace(
-        _day(),
-        name="scale2025",
-        id=IDS["scale2025"],
-        summary="A weekday at the traffic of July 2025, ten million requests",
-        fleet=replace(published(vm_capacity=SCALE_VMS), name="scale2025"),
-        source=O365Source(MEASURED_MODELS, requests=SCALE_REQUESTS),
+        world,
+        name=name,
+        regions=tuple(replace(region, vm_capacity={A100: vms}) for region in world.regions),
+        models=tuple(model for model in world.models if model.name in models),
+        pools=tuple(replace(pool, instances=dict.fromkeys(models, start)) for pool in world.pools),
+    )
+
+
+PAPER_START = 8
+"""Instances of each endpoint from which the paper starts its forecast-aware controllers."""
+
+WEEKDAY_SPLITS = tuple(
+    Split(name, weekdays(*days), RANDOMISATION if name == "train" else None, () if name == "train" else variants)
+    for name, days, variants in (
+        ("train", TRAIN_DAYS, ()),
+        ("validation", VALIDATION_DAYS, VALIDATION_VARIANTS),
+        ("test", TEST_DAYS, TEST_VARIANTS),
+    )
+)
+
+
+def _paper() -> Problem:
+    return Problem(
+        "paper",
+        IDS["paper"],
+        "The paper's fleet and traffic, four models in three regions on 8xH100, for a weekday",
+        published(PAPER_START),
+        O365Source(MEASURED_MODELS),
+        WEEKDAY_SPLITS,
+        control_interval_s=300.0,
+        horizon_s=DAY_S,
+    )
+
+
+SCALE_REQUESTS = 10e6
+
+
+def _scale2025() -> Problem:
+    return Problem(
+        "scale2025",
+        IDS["scale2025"],
+        "A weekday at the traffic of July 2025, ten million requests, on today's engines",
+        replace(modern(), name="scale2025"),
+        O365Source(MEASURED_MODELS, requests=SCALE_REQUESTS, renamed=tuple(SUCCESSORS.items())),
+        WEEKDAY_SPLITS,
+        control_interval_s=300.0,
+        horizon_s=DAY_S,
     )
 
 
@@ -185,6 +260,7 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "week": _week,
     "burst": _burst,
     "azure": _azure,
+    "paper": _paper,
     "scale2025": _scale2025,
 }
 """Makers of all problems by name."""
@@ -199,7 +275,7 @@ def load_problem(name: str) -> Problem:
     """A problem by its name.
 
     Args:
-        name: ``"mini"``, ``"day"``, ``"week"``, ``"burst"``, ``"azure"`` or ``"scale2025"``, or the id of one.
+        name: A name such as ``"mini"`` (``PROBLEMS`` has them all), or the id of one.
 
     Raises:
         InputError: There is no such problem.

@@ -66,6 +66,10 @@ class Perturbation:
         """The perturbation of the days before: the same law, other noise."""
         return replace(self, noise_seed=self.noise_seed ^ BEFORE)
 
+    def without_phase(self) -> Perturbation:
+        """The perturbation of a source that moves its own curves."""
+        return replace(self, phase_s=0.0)
+
     def shares(self, shares: Shares) -> Shares:
         """The shares wanted in place of a workload's own; they need not sum to 1."""
         return Shares(_reweighted(shares.models, self.models), _reweighted(shares.tiers, self.tiers))

@@ -16,6 +16,7 @@ from sageserve_env.sim.state import N_TIERS, NIW, NONE, SPOT, Sim
 from sageserve_env.world.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, World
 
+HOUR_S = 3600.0
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 REQUESTS_SCALE = 1e4
@@ -62,7 +63,7 @@ def observation_features(world: World) -> list[Feature]:
     for region in world.regions:
         for vm_type in world.vm_types:
             features.append(Feature(f"{region.name}/spare[{vm_type.name}]", "VMs", "spot VMs / VMs of the type in the region"))
-    for period, seconds in (("day", "86400 s"), ("week", "604800 s")):
+    for period, seconds in (("hour", "3600 s"), ("day", "86400 s"), ("week", "604800 s")):
         for wave in ("sin", "cos"):
             features.append(Feature(f"time_of_{period}/{wave}", "1", f"{wave}(2 pi seconds since Monday 00:00 / {seconds})", -1.0))
     return features
@@ -133,7 +134,7 @@ def encode(s: Sim, row: Any, target: Any, history: Any, served: Any, rate_scale:
         out[place] = s.spot[spot].vms / max(vms[spot], 1)
         place += 1
     since_monday_s = row.week_start_s + s.clock[0].now_s
-    for period_s in (DAY_S, WEEK_S):
+    for period_s in (HOUR_S, DAY_S, WEEK_S):
         angle = 2.0 * math.pi * (since_monday_s / period_s)
         out[place] = math.sin(angle)
         out[place + 1] = math.cos(angle)

@@ -89,7 +89,7 @@ class Layout:
     def _group_shapes(self, world: World) -> dict[str, tuple[int, ...]]:
         """Shapes of the groups, in the order of the flat row."""
         n_endpoints = len(world.regions) * len(world.models) * len(world.pools)
-        shapes: dict[str, tuple[int, ...]] = {"regions": (len(world.regions), len(world.vm_types)), "time": (4,)}
+        shapes: dict[str, tuple[int, ...]] = {"regions": (len(world.regions), len(world.vm_types)), "time": (6,)}
         if self.view.forecaster is not None:
             shapes["forecast"] = (len(world.regions), len(world.models))
         of_endpoints = len(self.features) - sum(int(np.prod(shape)) for shape in shapes.values())

@@ -101,3 +101,13 @@ def _sizes(model: str) -> list[tuple[NDArray[np.float64], NDArray[np.float64]]]:
         pair = [[stats[f"{kind}_p{round(100 * level):02d}"][row] for level in _LEVELS] for kind in ("in", "out")]
         result.append((size_table(_LEVELS, pair[0]), size_table(_LEVELS, pair[1])))
     return result
+
+
+def total_rate(model: str) -> NDArray[np.float64]:
+    """Requests per second of all clients, in windows of ``WINDOW_S``; shape (n_windows,)."""
+    return np.asarray(_clients(model)[0].sum(axis=0))
+
+
+def client_sizes(model: str) -> tuple[NDArray[np.float64], list[tuple[NDArray[np.float64], NDArray[np.float64]]]]:
+    """Mean rate of each client, shape (n_clients,), and its tables of prompt and output sizes."""
+    return _clients(model)[0].mean(axis=1), _sizes(model)

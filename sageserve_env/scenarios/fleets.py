@@ -1,0 +1,65 @@
+"""The fleets that the problems are played on: the world of today's engines, with long answers, slow VMs and levels to match.
+
+Sources of the numbers as in ``world.presets``: [A] marks an assumption of this package.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from sageserve_env.world.modern import modern
+from sageserve_env.world.schema import TIERS, LeadTimes, Pool, Tier, World
+
+HOUR_S = 3600.0
+
+LEVELS = (Tier("IW-F", slo_s=5.0, tpot_s=0.05), Tier("IW-N", slo_s=60.0), Tier("NIW", slo_s=6 * HOUR_S))
+"""Service levels of long conversations [A]: a prompt of 32,768 tokens takes three seconds to prefill on one H100; batch work is due
+in six hours."""
+
+PROMOTE_AFTER_S = 3.5 * HOUR_S
+"""Age at which batch work goes before what waits [A]: in time for its level."""
+
+LEAD_TIMES = LeadTimes(reclaim_s=600.0, redeploy_s=1200.0, remote_fetch_s=7200.0)
+"""Ten minutes for a VM that holds the model, twenty for any other [A]: what foresight pays for."""
+
+MINI_MODEL = "qwen3-32b"
+MINI_VMS = {"h100-x1": 12}
+
+DAY_VMS = {"h100-x1": 14, "h100-x4": 7, "h200-x8": 6}
+"""Fewer than all models want at their peaks [A], which do not fall together: they hand VMs to each other."""
+
+BURST_VMS = {"h100-x1": 24, "h100-x4": 12, "h200-x8": 10}
+"""Room for its higher peaks, one model after the other [A]."""
+
+DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5": 2}
+"""Instances in each region at the start [A]: near what the day's first hours need."""
+
+
+def day_fleet(name: str = "day", vms: dict[str, int] = DAY_VMS) -> World:
+    """Four models in three regions that share three types of VMs."""
+    return _fleet(name, vms, DAY_START)
+
+
+def mini_fleet() -> World:
+    """One model on single GPUs in three regions."""
+    world = _fleet("mini", MINI_VMS, {MINI_MODEL: 3})
+    vm_types = tuple(vm_type for vm_type in world.vm_types if vm_type.name in MINI_VMS)
+    models = tuple(model for model in world.models if model.name == MINI_MODEL)
+    profiles = [{name: profile for name, profile in model.profiles.items() if name in MINI_VMS} for model in models]
+    served = tuple(replace(model, profiles=kept) for model, kept in zip(models, profiles, strict=True))
+    return replace(world, vm_types=vm_types, models=served)
+
+
+def _fleet(name: str, vms: dict[str, int], start: dict[str, int]) -> World:
+    """The modern world with these VMs in each region and these instances at the start; endpoints may be empty."""
+    world = modern()
+    return replace(
+        world,
+        name=name,
+        regions=tuple(replace(region, vm_capacity=dict(vms)) for region in world.regions),
+        tiers=LEVELS,
+        pools=(Pool("unified", TIERS, dict(start)),),
+        lead_times=LEAD_TIMES,
+        niw=replace(world.niw, promote_after_s=PROMOTE_AFTER_S),
+        scaling=replace(world.scaling, min_instances=0),
+    )
