@@ -13,6 +13,7 @@ from sageserve_env.cli.doctor import doctor, version
 from sageserve_env.cli.errors import CleanGroup
 from sageserve_env.cli.interrupt import end_at_once_when_interrupted
 from sageserve_env.cli.reproduce import reproduce
+from sageserve_env.cli.search import search
 from sageserve_env.cli.simulate import simulate
 from sageserve_env.cli.train import train
 from sageserve_env.cli.tune import tune
@@ -38,6 +39,7 @@ app.command()(simulate)
 app.command()(compare)
 app.command()(train)
 app.command()(tune)
+app.command()(search)
 app.add_typer(workload_app, name="workload")
 app.add_typer(world_app, name="world")
 app.command()(validate)
