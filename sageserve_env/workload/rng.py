@@ -15,6 +15,9 @@ from sageserve_env.compile import entry_point
 GAPS, SIZES, LABELS, NOISE, TRACE_LABELS, COPIES = range(1, 7)
 """Purposes: gaps between arrivals, token sizes, (tier, origin, preference), level noise, labels of traces, copies of requests."""
 
+FORK = 12
+"""Purpose of futures that are drawn anew."""
+
 _GOLDEN = 0x9E3779B97F4A7C15
 
 
