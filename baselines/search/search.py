@@ -200,17 +200,17 @@ def standing(plan: Plan, kept: Course, evaluations: int, rng: np.random.Generato
 
 
 def improve(player: Player, kept: Course, candidates: Sequence[Candidate]) -> tuple[Course, int]:
-    """The best schedule that changes of the kept one lead to, or itself; and how many were played."""
+    """A better schedule that changes of the kept one lead to, or itself; and how many were played."""
     added = player.try_out(candidates, kept)
     chosen = compatible(kept, candidates, added, player.room)
-    if not chosen:
-        return kept, len(candidates)
-    counts = sorted({1, (len(chosen) + 1) // 2, len(chosen)}, reverse=True)
-    together = [joined(kept.schedule, [candidates[k] for k in chosen[:count]]) for count in counts]
-    first = min(candidates[k].first for k in chosen)
-    courses = player.play(together, kept, first)
-    best = min(courses, key=lambda course: rank_of(course.score))
-    return best if rank_of(best.score) < rank_of(kept.score) else kept, len(candidates) + len(together)
+    played = len(candidates)
+    for count in sorted({1, (len(chosen) + 1) // 2, len(chosen)} - {0}, reverse=True):  # fewer, where too many spoil it
+        together = [candidates[k] for k in chosen[:count]]
+        course = player.play([joined(kept.schedule, together)], kept, min(each.first for each in together))[0]
+        played += 1
+        if rank_of(course.score) < rank_of(kept.score):
+            return course, played
+    return kept, played
 
 
 def compatible(kept: Course, candidates: Sequence[Candidate], added: Sums, room: Room) -> list[int]:
