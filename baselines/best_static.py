@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from baselines.fleet import region_capacity
+from baselines.fleet import region_capacity, require_least
 from baselines.static import StaticPolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.compare import cost_usd
@@ -28,7 +28,7 @@ class BestStaticPolicy:
     the best: it knows the future.
 
     Attributes:
-        smallest: Size to begin with, >= 1.
+        smallest: Size to begin with, at least 1 and the world's least; None: that.
         patience: Worse sizes in a row that end the search, >= 1.
         admission_order: FCFS, EDF, PF or DPA.
         costs_usd: What each size tried cost, dollars, after :meth:`reset`.
@@ -36,7 +36,7 @@ class BestStaticPolicy:
 
     name: ClassVar[str] = "best-static"
 
-    smallest: int = 1
+    smallest: int | None = None
     patience: int = 2
     admission_order: str = "FCFS"
     costs_usd: dict[int, float] = field(init=False, repr=False, compare=False, default_factory=dict)
@@ -49,7 +49,9 @@ class BestStaticPolicy:
         Raises:
             InputError: A number is not valid.
         """
-        require_count("smallest", self.smallest, least=1)
+        if self.smallest is not None:
+            require_count("smallest", self.smallest, least=1)
+            require_least("smallest", self.smallest, world)
         require_count("patience", self.patience, least=1)
         return world
 
@@ -66,16 +68,17 @@ class BestStaticPolicy:
         if self._seed is None:
             raise InputError("best-static knows no seed; run it with run_episode, which calls foresee(workload, seed)")
         world = scenario.world
+        smallest = max(1, world.scaling.min_instances) if self.smallest is None else self.smallest
         here = len(world.models) * len(world.pools)
         largest = int(region_capacity(world).sum(axis=1).min()) // here
         self.costs_usd = {}
-        for size in range(self.smallest, largest + 1):
+        for size in range(smallest, largest + 1):
             policy = StaticPolicy(size, self.admission_order)
             self.costs_usd[size] = cost_usd(run_episode(scenario, policy, seed=self._seed))
             if size >= self.best + self.patience:
                 break
         if not self.costs_usd:
-            raise InputError(f"smallest = {self.smallest}: a region has VMs for {largest} per endpoint; give less")
+            raise InputError(f"smallest = {smallest}: a region has VMs for {largest} per endpoint; give less")
         self._held = StaticPolicy(self.best, self.admission_order)
         self._held.reset(scenario, rng)
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cache
 from hashlib import sha256
@@ -33,6 +33,7 @@ from sageserve_env.sim import Simulator
 from sageserve_env.sim.metrics import ServiceRow
 from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.workload.request import Workload
 from sageserve_env.workload.sizes import table_mean
 from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
 from sageserve_env.workload.sources.o365_data import LABELS, MODELS, prompt_table, size_tables, week
@@ -43,6 +44,9 @@ from sageserve_env.writing import write_text
 FILE = Path(__file__).parent / "data" / "capacity.json"
 COMMAND = "python -m baselines.capacity --write"
 TIERS = ("IW-F", "IW-N")
+COARSE_REQUESTS, COARSE_TOLERANCE = 10_000, 0.04
+"""Of the search for a workload with sizes of its own, which every process makes anew."""
+
 LOWEST_RATE, HIGHEST_RATE = 2.0**-12, 2.0**10
 """Requests/s of one endpoint between which a bracket is sought."""
 
@@ -109,6 +113,49 @@ def week_sizes(model: str) -> Series:
     measured = MODELS[label]  # the week's model, also of a successor
     prompt = prompt_table(measured, week()[label, "prod"].mean_prompt)
     return Series(model, (IW_FAST_SHARE, 1 - IW_FAST_SHARE, 0.0), None, prompt, size_tables()[measured, "output_tokens"])
+
+
+def sizes_in(workload: Workload, model: str) -> Series | None:
+    """What the interactive requests of a model in a workload are like; all of its requests where none is interactive.
+
+    Returns:
+        A mixture over the workload's series. None where its law is not known (a recorded trace), where it has none of the model,
+        or where it has the sizes of the Office 365 week, whose capacities are known.
+    """
+    if not isinstance(workload, IntensityWorkload):
+        return None
+    intensity = workload.intensity
+    mine = [k for k, series in enumerate(intensity.series) if series.model == model]
+    expected = intensity.expected()
+    interactive = {k: float(expected[k]) * sum(intensity.series[k].tiers[:2]) / sum(intensity.series[k].tiers) for k in mine}
+    weights = interactive if sum(interactive.values()) > 0 else {k: float(expected[k]) for k in mine}
+    total = sum(weights.values())
+    if total <= 0 or all(_is_of_the_week(intensity.series[k]) for k in mine):
+        return None
+    kept = {k: weight / total for k, weight in weights.items() if weight > 0}
+    factors = intensity.prompt_factor * intensity.rate * np.diff(intensity.edges)
+    prompts = [intensity.series[k].prompt * (factors[k].sum() / expected[k]) for k in kept]
+    outputs = [intensity.series[k].output for k in kept]
+    shares = list(kept.values())
+    tiers = (IW_FAST_SHARE, 1 - IW_FAST_SHARE, 0.0)
+    return Series(model, tiers, None, mixture(prompts, shares), mixture(outputs, shares))
+
+
+def _is_of_the_week(series: Series) -> bool:
+    """Whether a series has the output sizes that the Office 365 week gives its model."""
+    return series.model in LABELS and np.array_equal(series.output, week_sizes(series.model).output)
+
+
+def mixture(tables: Sequence[NDArray[np.float64]], shares: Sequence[float]) -> NDArray[np.float64]:
+    """The size table of a mixture of size tables; the shares sum to 1."""
+    if len(tables) == 1:
+        return tables[0]
+    sizes = np.concatenate([(table[1:] + table[:-1]) / 2 for table in tables])
+    weights = np.repeat(shares, [table.size - 1 for table in tables])
+    order = np.argsort(sizes, kind="stable")
+    below = np.cumsum(weights[order]) - weights[order] / 2
+    found: NDArray[np.float64] = np.interp(np.linspace(0.0, below[-1], tables[0].size), below, sizes[order])
+    return found
 
 
 def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> World:
@@ -209,7 +256,7 @@ def saturation(world: World, model: str, vm_type: str, search: Search = PLANNED,
     return search.share * rate * table_mean(sizes.prompt) / search.instances
 
 
-def fingerprint(world: World, model: str, vm_type: str, search: Search) -> str:
+def fingerprint(world: World, model: str, vm_type: str, search: Search, sizes: Series | None = None) -> str:
     """A digest of all that theta at share 1 depends on: serving, levels, iteration times, memory, token sizes and the search.
 
     Numbers enter with nine digits, so that the last bits of another machine do not matter.
@@ -218,7 +265,7 @@ def fingerprint(world: World, model: str, vm_type: str, search: Search) -> str:
         InputError: The pair is not in the world, or the week lacks the model.
     """
     chosen, kind = find_pair(world, model, vm_type)
-    sizes = week_sizes(model)
+    sizes = sizes or week_sizes(model)
     facts = {
         "search": asdict(replace(search, share=1.0)),
         "serving": asdict(world.serving),
@@ -246,15 +293,17 @@ def known() -> dict[str, float]:
     return {row["fingerprint"]: row["theta"] for row in json.loads(FILE.read_text())["capacities"]}
 
 
-def load_capacity(world: World, search: Search = PLANNED) -> NDArray[np.float64]:
+def load_capacity(world: World, search: Search = PLANNED, workload: Workload | None = None) -> NDArray[np.float64]:
     """Theta of every model on every VM type of a world.
 
     Pairs that differ from those of the preset worlds in anything that matters are searched, which takes seconds each and is
-    said on standard error, once in a process.
+    said on standard error, once in a process. For a workload with token sizes of its own the search is coarse, and a pair takes a
+    fraction of a second.
 
     Args:
-        world: Any world whose models are in the Office 365 week.
+        world: Any world whose models are in the workload or in the Office 365 week.
         search: How theta is found.
+        workload: What the fleet will serve; where its sizes are its own, theta is that of its requests.
 
     Returns:
         Input tokens/s of one instance, shape (M, K); 0 where the model does not run on the type.
@@ -263,18 +312,22 @@ def load_capacity(world: World, search: Search = PLANNED) -> NDArray[np.float64]
         InputError: The week lacks a model, or no rate brackets its level.
     """
     theta = np.zeros((len(world.models), len(world.vm_types)))
-    for i, k in np.ndindex(*theta.shape):
-        model, kind = world.models[i], world.vm_types[k]
-        if kind.name in model.profiles:
-            theta[i, k] = _theta(world, model.name, kind.name, search)
+    for i, model in enumerate(world.models):
+        sizes = None if workload is None else sizes_in(workload, model.name)
+        for k, kind in enumerate(world.vm_types):
+            if kind.name in model.profiles:
+                theta[i, k] = _theta(world, model.name, kind.name, search, sizes)
     return theta
 
 
-def _theta(world: World, model: str, vm_type: str, search: Search) -> float:
-    key = fingerprint(world, model, vm_type, search)
+def _theta(world: World, model: str, vm_type: str, search: Search, sizes: Series | None) -> float:
+    if sizes is not None:
+        search = replace(search, requests=COARSE_REQUESTS, tolerance=COARSE_TOLERANCE)
+    key = fingerprint(world, model, vm_type, search, sizes)
     if key not in known():
-        sys.stderr.write(f"baselines: searching for the capacity of {model} on {vm_type}, which capacity.json does not hold\n")
-        known()[key] = saturation(world, model, vm_type, replace(search, share=1.0))
+        if sizes is None:
+            sys.stderr.write(f"baselines: searching for the capacity of {model} on {vm_type}, which capacity.json does not hold\n")
+        known()[key] = saturation(world, model, vm_type, replace(search, share=1.0), sizes)
     return search.share * known()[key]
 
 

@@ -85,7 +85,7 @@ class ChironPolicy:
         self._most = region_capacity(world)
         self._least = world.scaling.min_instances
         self._slo_s = world.tiers[NIW].slo_s
-        self._throughput = load_capacity(world)
+        self._throughput = load_capacity(world, workload=scenario.workload)
 
     def decide(self, telemetry: Telemetry) -> Knobs:
         """Move each endpoint of the interactive and batch pools by one instance, or leave it."""

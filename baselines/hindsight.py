@@ -47,6 +47,7 @@ class OraclePolicy:
         capacity: A name in ``baselines.long_term.CAPACITIES``.
         throughput: Sustainable input tokens/s of one instance, shape (M, K), instead.
         window_s: Windows in seconds in which traffic is averaged.
+        head_room: Factor on the demand that is planned for, 0.01 to 100.
     """
 
     name: ClassVar[str] = "oracle"
@@ -59,6 +60,7 @@ class OraclePolicy:
     capacity: str = "planned"
     throughput: Any = None
     window_s: float = WINDOW_S
+    head_room: float = 1.0
     _foreseen: tuple[Workload, int] | None = field(init=False, repr=False, compare=False, default=None)
 
     def prepare(self, world: World) -> World:
@@ -78,13 +80,14 @@ class OraclePolicy:
         world = self._world = one_pool(scenario.world, self.name)
         if self._foreseen is None and self.seed is None:
             raise InputError("seed = None: the oracle cannot know what arrives; give the seed of the workload")
-        check_demand(self.epsilon, self.niw_share, self.window_s)
+        check_demand(self.epsilon, self.niw_share, self.window_s, self.head_room)
         if self.seed is not None:
             require_count("seed", self.seed, least=0)
         workload, seed = self._foreseen or (scenario.workload, int(self.seed or 0))
-        self._throughput = throughput_of(world, self.throughput, self.capacity)
+        self._throughput = throughput_of(world, self.throughput, self.capacity, workload)
         interactive = token_rates(workload, world, seed, self.window_s)
-        self._demand = interactive + self.niw_share * token_rates(workload, world, seed, self.window_s, NIW)
+        niw = token_rates(workload, world, seed, self.window_s, NIW)
+        self._demand = self.head_room * (interactive + self.niw_share * niw)
         self._ahead_s = scenario.control_interval_s + world.lead_times.redeploy_s
         self._knobs = Knobs.static(world, self.admission_order).validated(world)
 

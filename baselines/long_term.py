@@ -13,7 +13,7 @@ import logging
 from abc import ABC, abstractmethod
 from bisect import bisect_right
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from baselines.fleet import equal_fleet, region_capacity, starting_at
 from baselines.forecast import HOUR_S, WINDOW_S, Forecast, Forecaster
 from baselines.forecast.base import checked_window
 from baselines.program import Plan, PlanProblem, solve_plan
+from sageserve_env.evaluation.ranges import Range
 from sageserve_env.forecasters import as_forecaster
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -39,6 +40,7 @@ MOST_TOKENS_PER_S = 1e12
 
 NIW = (TIERS.index("NIW"),)
 EPSILON = 0.8
+LEAST_HEAD_ROOM, MOST_HEAD_ROOM = 0.01, 100.0
 NIW_SHARE = 0.1
 
 CAPACITIES = {"planned": PLANNED, "saturated": SATURATED, "level": LEVEL}
@@ -161,8 +163,8 @@ def endpoint_bounds(plan: Plan) -> Bounds:
     return by_region.reshape(-1, by_region.shape[2]).astype(np.int32)
 
 
-def throughput_of(world: World, throughput: ArrayLike | None, capacity: str) -> Reals:
-    """A policy's throughput: the one given, or by the name of a capacity; shape (M, K).
+def throughput_of(world: World, throughput: ArrayLike | None, capacity: str, workload: Workload) -> Reals:
+    """A policy's throughput: the one given, or by the name of a capacity for the requests of a workload; shape (M, K).
 
     Raises:
         InputError: There is no such capacity, it is not known of one of the world's models, or what is given is no throughput.
@@ -170,7 +172,7 @@ def throughput_of(world: World, throughput: ArrayLike | None, capacity: str) -> 
     is_known = isinstance(capacity, str) and capacity in CAPACITIES
     require(is_known, "capacity", f"'{capacity}'", f"is not known; choose one of {', '.join(CAPACITIES)}")
     if throughput is None:
-        return load_capacity(world, CAPACITIES[capacity])
+        return load_capacity(world, CAPACITIES[capacity], workload)
     shape = len(world.models), len(world.vm_types)
     try:
         given = np.asarray(throughput, np.float64)
@@ -181,7 +183,7 @@ def throughput_of(world: World, throughput: ArrayLike | None, capacity: str) -> 
     return given
 
 
-def check_demand(epsilon: float, niw_share: float, window_s: float) -> None:
+def check_demand(epsilon: float, niw_share: float, window_s: float, head_room: float = 1.0) -> None:
     """The options by which a policy states its demand.
 
     Raises:
@@ -189,6 +191,7 @@ def check_demand(epsilon: float, niw_share: float, window_s: float) -> None:
     """
     require_within("epsilon", epsilon, 0, 1, "a share")
     require_within("niw_share", niw_share, 0, 1, "a share")
+    require_within("head_room", head_room, LEAST_HEAD_ROOM, MOST_HEAD_ROOM, "a factor")
     checked_window(window_s)
 
 
@@ -228,8 +231,15 @@ class LongTermPolicy(ABC):
         capacity: A name in ``CAPACITIES``: sustainable input tokens/s of an instance by ``baselines.capacity``.
         throughput: Sustainable input tokens/s of one instance of each model and VM type, shape (M, K), instead.
         window_s: Windows of the forecast in seconds; divides an hour.
+        head_room: Factor on the demand that is planned for, 0.01 to 100; the paper has none.
         plans: What was forecast and planned in this episode, for reports.
     """
+
+    TUNABLE: ClassVar[dict[str, Range]] = {
+        "head_room": Range(0.25, 4.0, is_log=True),
+        "epsilon": Range(0.0, 1.0),
+        "niw_share": Range(0.0, 1.0),
+    }
 
     forecaster: str | Forecaster = "arima"
     initial_instances: int | None = None
@@ -239,6 +249,7 @@ class LongTermPolicy(ABC):
     capacity: str = "planned"
     throughput: Any = None
     window_s: float = WINDOW_S
+    head_room: float = 1.0
     plans: list[PlannedHour] = field(init=False, repr=False, compare=False, default_factory=list)
 
     def prepare(self, world: World) -> World:
@@ -251,10 +262,10 @@ class LongTermPolicy(ABC):
         Raises:
             InputError: The world has several pools, or an option is not valid.
         """
-        check_demand(self.epsilon, self.niw_share, self.window_s)
+        check_demand(self.epsilon, self.niw_share, self.window_s, self.head_room)
         self._world = one_pool(scenario.world, getattr(self, "name", type(self).__name__))
         self._forecaster: Any = as_forecaster(self.forecaster)  # its forecasts have intervals, too
-        self._throughput = throughput_of(self._world, self.throughput, self.capacity)
+        self._throughput = throughput_of(self._world, self.throughput, self.capacity, scenario.workload)
         self._traffic = Traffic(scenario.workload, self._world, self.window_s, int(rng.integers(2**32)))
         self._knobs = Knobs.static(self._world, self.admission_order).validated(self._world)
         self._least = equal_fleet(self._world, self._world.scaling.min_instances)
@@ -263,12 +274,16 @@ class LongTermPolicy(ABC):
         self.plans = []
 
     def decide(self, telemetry: Telemetry) -> Knobs:
-        """Plan where an hour begins; then the bounds by which the fleet follows its targets."""
+        """Plan where an hour begins."""
         self._traffic.see(telemetry)
         hour = int(telemetry.now_s // HOUR_S)
         if hour >= self._next_hour:
             self._next_hour = hour + 1
             self._plan(hour * HOUR_S, telemetry)
+        return self.knobs_now(telemetry)
+
+    def knobs_now(self, telemetry: Telemetry) -> Knobs:
+        """The bounds by which the fleet follows the last plan; before the first one, the fleet as it starts."""
         if not self.plans:
             return self._knobs
         floor, cap = self.bounds(telemetry, self.plans[-1].target)
@@ -278,15 +293,16 @@ class LongTermPolicy(ABC):
     def bounds(self, telemetry: Telemetry, target: Bounds) -> tuple[Bounds, Bounds]:
         """Floor and cap of each endpoint and type on the way to a target; all of shape (N, K)."""
 
-    def _plan(self, start_s: float, telemetry: Telemetry) -> None:
-        """Forecast the hour that begins and solve its program."""
+    def _plan(self, start_s: float, telemetry: Telemetry, windows: int | None = None) -> None:
+        """Forecast from an instant on, and solve the program for the first windows, or for the whole hour."""
         history = self._traffic.history(start_s)
         if history.shape[1] == 0:
             return
         forecast = self._forecaster.forecast(history, self.window_s)
         niw = self._traffic.niw_rate(start_s)
-        demand = forecast.point.reshape(*niw.shape, -1) + self.niw_share * niw[:, :, None]
-        plan = plan_fleet(self._world, self._throughput, telemetry.active + telemetry.provisioning, demand, self.epsilon)
+        demand = forecast.point.reshape(*niw.shape, -1)[:, :, :windows] + self.niw_share * niw[:, :, None]
+        fleet = telemetry.active + telemetry.provisioning
+        plan = plan_fleet(self._world, self._throughput, fleet, self.head_room * demand, self.epsilon)
         self.plans.append(PlannedHour(start_s, forecast, niw, plan, endpoint_bounds(plan)))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from baselines.forecast import HOUR_S
 from baselines.long_term import Bounds, LongTermPolicy, toward
+from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require, require_within
@@ -35,6 +36,12 @@ class LtUa(LongTermPolicy):
     """
 
     name: ClassVar[str] = "lt-ua"
+    TUNABLE: ClassVar[dict[str, Range]] = {
+        **LongTermPolicy.TUNABLE,
+        "out_factor": Range(1.0, 5.0, is_log=True),
+        "in_factor": Range(0.1, 0.9),
+        "late_s": Range(0.0, 3600.0),
+    }
 
     out_factor: float = 5.0
     in_factor: float = 0.5

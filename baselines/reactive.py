@@ -7,7 +7,8 @@ from typing import ClassVar
 
 import numpy as np
 
-from baselines.fleet import equal_fleet, region_capacity
+from baselines.fleet import equal_fleet, region_capacity, require_least
+from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.knobs import RANGES
@@ -25,7 +26,7 @@ class ReactivePolicy:
     region's VMs above. On a world of one pool it is the paper's "unified" baseline, on a siloed world "siloed".
 
     Attributes:
-        min_instances: Least instances of each endpoint; the paper: 2.
+        min_instances: Least instances of each endpoint, not below the world's; the paper: 2.
         scale_out_utilization: The upper utilization, 0 to 1; the paper: 0.7.
         scale_in_utilization: The lower, 0 to 1; the paper: 0.3.
         cool_down_s: The pause in seconds; the paper: 15.
@@ -35,6 +36,12 @@ class ReactivePolicy:
     """
 
     name: ClassVar[str] = "reactive"
+    TUNABLE: ClassVar[dict[str, Range]] = {
+        "min_instances": Range(None, None, is_integer=True),
+        "scale_out_utilization": Range(0.05, 0.99),
+        "scale_in_utilization": Range(0.01, 0.8),
+        "cool_down_s": Range(15.0, 3600.0, is_log=True),
+    }
 
     min_instances: int | None = None
     scale_out_utilization: float | None = None
@@ -51,7 +58,9 @@ class ReactivePolicy:
         """
         world = scenario.world
         knobs = Knobs.static(world, self.admission_order)
-        knobs.floor = equal_fleet(world, world.scaling.min_instances if self.min_instances is None else self.min_instances)
+        least = world.scaling.min_instances if self.min_instances is None else self.min_instances
+        require_least("min_instances", least, world)
+        knobs.floor = equal_fleet(world, least)
         knobs.cap = region_capacity(world)
         for name, unit in THRESHOLDS.items():
             value = getattr(self, name)

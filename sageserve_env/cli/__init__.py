@@ -14,8 +14,10 @@ from sageserve_env.cli.errors import CleanGroup
 from sageserve_env.cli.interrupt import end_at_once_when_interrupted
 from sageserve_env.cli.problem import app as problem_app
 from sageserve_env.cli.reproduce import reproduce
+from sageserve_env.cli.search import search
 from sageserve_env.cli.simulate import simulate
 from sageserve_env.cli.train import train
+from sageserve_env.cli.tune import tune
 from sageserve_env.cli.validate import validate
 from sageserve_env.cli.workload import app as workload_app
 from sageserve_env.cli.world import app as world_app
@@ -37,6 +39,8 @@ app = typer.Typer(
 app.command()(simulate)
 app.command()(compare)
 app.command()(train)
+app.command()(tune)
+app.command()(search)
 app.add_typer(workload_app, name="workload")
 app.add_typer(world_app, name="world")
 app.add_typer(problem_app, name="problem")

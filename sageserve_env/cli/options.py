@@ -154,3 +154,17 @@ def check_seed(seed: int) -> None:
     from sageserve_env.world.checks import require_count
 
     require_count("--seed", seed, 0, LARGEST_SEED)
+
+
+def check_json(option: str, path: Path) -> None:
+    """Refuse, before any work is done, a file that could not be written, or whose name says that it is something else.
+
+    Raises:
+        InputError: It does not end in ``.json``, is a folder, or its folder cannot be written.
+    """
+    from sageserve_env.errors import InputError
+    from sageserve_env.writing import require_writable
+
+    if path.suffix != ".json" or path.is_dir():
+        raise InputError(f"{option} = '{path}' is no JSON file; give a name that ends in .json")
+    require_writable(path.parent)

@@ -16,7 +16,7 @@ from gymnasium.vector import AutoresetMode
 from sageserve_env.env.actions import MASKED_MODES, MAX_DELTA
 from sageserve_env.env.observation.observe import FORMS
 from sageserve_env.env.rewards import Reward
-from sageserve_env.errors import InputError
+from sageserve_env.errors import InputError, shown
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Problem
 from sageserve_env.workload.request import Workload
@@ -135,6 +135,17 @@ def read_seed(seed: Any) -> int | None:
         return None
     if isinstance(seed, bool) or not isinstance(seed, Integral) or int(seed) < 0:
         raise InputError(f"reset(seed={seed!r}): give a whole number >= 0")
+    return int(seed)
+
+
+def read_fork_seed(seed: Any) -> int:
+    """A seed of ``fork`` as a plain integer.
+
+    Raises:
+        InputError: It is no whole number from 0 to 2**64 - 1.
+    """
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 2**64:
+        raise InputError(f"fork(seed={shown(seed)}): give a whole number from 0 to 2**64 - 1")
     return int(seed)
 
 

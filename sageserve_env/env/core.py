@@ -198,6 +198,23 @@ class Engine:
             target = self.rows[name][e : e + 1]
             copy_bytes(target[:, : array.shape[1]] if name in ("series", "requests") else target, array)
 
+    def fork(self, e: int, tables: Tables, seed: int) -> RowSnapshot:
+        """Row ``e`` as it is now, with other requests to come; the row itself stays as it is.
+
+        Args:
+            e: Row.
+            tables: What is to come; their first edge is now.
+            seed: Of the requests.
+        """
+        snapshot = self.snapshot(e)
+        snapshot.state["clock"]["cursor"] = 0
+        series, bins = tables.bins.shape
+        for name, value in {"series": series, "bins": bins, "rows": 0, "is_last_chunk": 0}.items():
+            snapshot.rows["row"][name] = value
+        snapshot.rows["series"] = tables.start(seed)[None]
+        snapshot.rows["requests"] = self.rows["requests"][e : e + 1, :0].copy()
+        return replace(snapshot, source=tables)
+
     def telemetry(self, e: int) -> Telemetry:
         """What the fleet of row ``e`` looks like now."""
         world = self.settings.world

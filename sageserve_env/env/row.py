@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.env.config import read_fork_seed
 from sageserve_env.env.core import Engine, RowSnapshot, require_own
 from sageserve_env.env.observation.observe import Observer, ObserverSnapshot
 from sageserve_env.env.rendering.dashboard import Dashboard
@@ -22,6 +23,8 @@ from sageserve_env.sim.latency import percentiles
 from sageserve_env.sim.spending import Spending
 from sageserve_env.sim.state import N_BINS, N_LATENCIES, N_TIERS, TTFT
 from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.workload.generated import IntensityWorkload
+from sageserve_env.workload.redrawn import Fork, redrawn
 from sageserve_env.world.checks import require_choice
 
 RENDER_MODES = ("human", "rgb_array", "ansi")
@@ -119,12 +122,46 @@ class FleetRow(Described):
         return self._engine.spending(self._index)
 
     def snapshot(self) -> EnvSnapshot:
-        """Everything that decides the future, the state of ``np_random`` included."""
+        """Everything that decides the future, the state of ``np_random`` included.
+
+        What follows a snapshot is the true future, request by request: to plan without knowing it, take a :meth:`fork`.
+        """
         return EnvSnapshot(
             self._engine.snapshot(self._index),
             self._episode,
             self.np_random.bit_generator.state,
             self._observer.snapshot(self._index),
+            self.setup.identity,
+        )
+
+    def fork(self, seed: int) -> EnvSnapshot:
+        """A snapshot of now whose future is drawn anew, from what is known now: for planners that are not to see the true one.
+
+        The state is that of now, bit for bit. Requests to come are drawn by the workload's law with another seed, levels of noise
+        go on from where they are, and so does the noise of the telemetry. The episode itself is not changed. The same seed gives
+        the same future. Restore the fork wherever a snapshot may be restored.
+
+        Args:
+            seed: Of the future, 0 to 2**64 - 1.
+
+        Raises:
+            InputError: The seed is none, no episode is under way, or its requests are recorded ones, which have no law.
+        """
+        given, row = read_fork_seed(seed), self._engine.rows["row"][self._index]
+        if self._episode is None or row["step"] >= self.setup.n_steps or row["is_overfull"]:
+            raise InputError("fork(): no episode is under way; call reset() first")
+        workload = self._episode.workload
+        if not isinstance(workload, IntensityWorkload):
+            kind = f"the requests of {workload.name!r} are recorded and have no law"
+            raise InputError(f"fork(): {kind} to draw others by; use snapshot(), which sees the true future")
+        now = Fork(float(row["until_s"]), given)
+        forks = (*self._episode.forks, now)
+        tables = redrawn(workload, self.setup.world, self._episode.workload_seed, forks)
+        return EnvSnapshot(
+            self._engine.fork(self._index, tables, now.word(0)),
+            replace(self._episode, forks=forks),
+            self.np_random.bit_generator.state,
+            self._observer.fork(self._index, now.word(0)),
             self.setup.identity,
         )
 

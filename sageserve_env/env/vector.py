@@ -179,15 +179,20 @@ class VectorFleetEnv(Described, VectorEnv[Observations, NDArray[Any], NDArray[An
         return self._engine.rows["mask"].copy()
 
     def snapshot(self, row: int) -> EnvSnapshot:
-        """Everything that decides the future of a row, its random numbers included.
+        """Everything that decides the future of a row, its random numbers included; it sees the true future.
 
         Raises:
             InputError: There is no such row.
         """
-        chosen = read_rows(row, self.num_envs)
-        if len(chosen) != 1:
-            raise InputError(f"row = {row!r}; give one row, 0 to {self.num_envs - 1}")
-        return self.rows[chosen[0]].snapshot()
+        return self._row(row).snapshot()
+
+    def fork(self, row: int, seed: int) -> EnvSnapshot:
+        """A snapshot of a row whose future is drawn anew: see :meth:`FleetRow.fork`.
+
+        Raises:
+            InputError: There is no such row, the seed is none, or the row cannot be forked.
+        """
+        return self._row(row).fork(seed)
 
     def restore(self, snapshot: EnvSnapshot, rows: list[int] | None = None) -> Observations:
         """Put rows (all by default) where a snapshot of any row, or of a single environment, was; returns all observations.
@@ -238,6 +243,12 @@ class VectorFleetEnv(Described, VectorEnv[Observations, NDArray[Any], NDArray[An
         self._engine.close()
         for row in self.rows:
             row._close_dashboard()
+
+    def _row(self, row: int) -> VectorRow:
+        chosen = read_rows(row, self.num_envs)
+        if len(chosen) != 1:
+            raise InputError(f"row = {row!r}; give one row, 0 to {self.num_envs - 1}")
+        return self.rows[chosen[0]]
 
     def _begin(self, row: int, options: dict[str, Any] | None) -> None:
         self.rows[row]._begin(options)

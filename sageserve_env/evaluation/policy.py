@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.tuned import tuned_options
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.sim.knobs import Knobs
 from sageserve_env.sim.telemetry import Telemetry
@@ -82,15 +83,18 @@ def installed_policies() -> dict[str, EntryPoint]:
     return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}
 
 
-def load_policy(name: str, **options: Any) -> Policy:
+def load_policy(name: str, *, tuned: str | None = None, **options: Any) -> Policy:
     """A new policy by its name.
 
     Args:
         name: Name of an entry point of the group ``sageserve.policies``, e.g. ``"reactive"``.
+        tuned: Take the options that were tuned for a problem, by its name or id, as the policy's package ships them; or those of a
+            log that ``sageserve tune`` wrote (a ``.json`` file). Other options go before them.
         options: Arguments of the policy.
 
     Raises:
-        InputError: No such policy, it does not take such options, or a package that it needs is missing.
+        InputError: No such policy, it does not take such options, it is not tuned for the problem, or a package that it needs is
+            missing.
 
     Example:
         >>> load_policy("static", instances=4)
@@ -105,6 +109,8 @@ def load_policy(name: str, **options: Any) -> Policy:
         factory = known[name].load()
     except ImportError as error:
         raise InputError(f"policy = '{name}' cannot be loaded ({error}); install what it needs") from None
+    if tuned is not None:
+        options = {**tuned_options(name, tuned, known[name]), **options}
     signature = inspect.signature(factory)
     try:
         signature.bind(**options)

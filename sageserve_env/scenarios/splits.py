@@ -9,6 +9,7 @@ import numpy as np
 from sageserve_env.scenarios.options import Options, check_variant, choose_window
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.sources import Window
+from sageserve_env.workload.redrawn import Fork
 from sageserve_env.workload.request import Workload
 
 SPLITS = ("train", "validation", "test")
@@ -31,6 +32,7 @@ class Episode:
         drawn: The choices as numbers, by the names of the options that repeat them: ``day`` (index among the split's), ``start_s``,
             ``scale``, ``variant`` (index; -1 where the perturbation was drawn) and ``workload_seed``.
         initial_instances: Instances of each endpoint at the start, by model, where options set them; None keeps the world's.
+        forks: Where its future was drawn anew, the last one last.
     """
 
     workload: Workload
@@ -40,6 +42,7 @@ class Episode:
     description: dict[str, float | str]
     drawn: dict[str, int | float]
     initial_instances: dict[str, int] | None = None
+    forks: tuple[Fork, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -109,6 +109,14 @@ class Tables:
     def digest(self) -> str:
         """Equal for equal tables; made once, when a snapshot first needs it."""
         return digest(*self.arrays)
+
+    def since(self, now_s: float) -> Tables:
+        """What is left from an instant on, at least a part of the last bin; times stay what they are."""
+        first = int(np.searchsorted(self.edges, now_s, side="right")) - 1
+        if first >= self.bins.shape[1]:  # nothing is left
+            end_s = self.edges[-1]
+            return replace(self, bins=np.zeros_like(self.bins[:, -1:]), edges=np.array([now_s, max(end_s, now_s) + 1.0]))
+        return replace(self, bins=self.bins[:, first:].copy(), edges=np.concatenate([[now_s], self.edges[first + 1 :]]))
 
     def start(self, seed: int) -> NDArray[np.void]:
         """A fresh state for ``kernel.fill``, dtype ``kernel.SERIES_STATE``, shape (n_series,)."""

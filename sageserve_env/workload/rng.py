@@ -18,6 +18,9 @@ GAPS, SIZES, LABELS, NOISE, TRACE_LABELS, COPIES = range(1, 7)
 FAILURES, EVICTIONS, OUTAGES, LEAD_TIMES, SPOT_LEAVES = range(7, 12)
 """Purposes of the simulator: VMs that fail, that are evicted, regions that go out, lead times, spot customers who leave."""
 
+FORK = 12
+"""Purpose of futures that are drawn anew."""
+
 _GOLDEN = 0x9E3779B97F4A7C15
 
 

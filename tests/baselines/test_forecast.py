@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from baselines.forecast import INTERACTIVE, Arima, ExponentialSmoothing, Oracle, SeasonalNaive, token_rates
+from baselines.forecast import INTERACTIVE, Arima, ExponentialSmoothing, Oracle, Recurring, SeasonalNaive, token_rates
 from baselines.forecast.arima import ORDERS, choose_order
 from baselines.forecast.base import checked_history, to_log
 from baselines.forecast.profile import moving_average, profiles
@@ -308,3 +308,44 @@ def test_history_is_not_written_to():
     for forecaster in HONEST:
         forecaster.forecast(series, 900.0)
     assert checked_history([[1, 2]], 900.0).dtype == np.float64
+
+
+def hourly_peak(hours, steps=12, height=9.0):
+    """Traffic whose window 3 of each hour is higher, and whose level rises by the hour."""
+    shape = np.ones(steps)
+    shape[3] = height
+    return np.concatenate([(100.0 + hour) * shape for hour in range(hours)])[None]
+
+
+def test_a_peak_of_every_hour_is_foreseen_whenever_one_asks():
+    history = hourly_peak(30)
+    for cut in (0, 2, 5):
+        seen = history[:, : history.shape[1] - cut]
+        forecast = Recurring(hours=6).forecast(seen, 300.0)
+        place = (3 + cut) % 12
+        assert forecast.point[0].argmax() == place
+        others = np.delete(forecast.point[0], place)
+        assert forecast.point[0, place] / others.mean() == pytest.approx(9.0, rel=0.02)
+        assert forecast.rules == ("yesterday, times the hour's shape",)
+        assert (forecast.lower <= forecast.point).all()
+        assert (forecast.point <= forecast.upper).all()
+
+
+def test_without_a_shape_the_base_speaks():
+    flat = np.full((2, 24), 50.0)
+    base = SeasonalNaive()
+    for history in (flat, hourly_peak(2)):  # two hours are too few to tell a shape
+        np.testing.assert_allclose(Recurring(base).forecast(history, 300.0).point, base.forecast(history, 300.0).point)
+
+
+def test_windows_without_traffic_stay_silent():
+    history = np.tile(np.where(np.arange(12) == 3, 1000.0, 0.0), 30)[None]
+    point = Recurring().forecast(history, 300.0).point[0]
+    assert point[3] == pytest.approx(1000.0, rel=0.05)
+    assert point.sum() - point[3] < 20
+    assert (Recurring().forecast(np.zeros((1, 100)), 300.0).point == 0).all()
+
+
+def test_recurring_checks_its_hours():
+    with pytest.raises(InputError, match="hours = 2 is out of range"):
+        Recurring(hours=2)

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from baselines import ReactivePolicy, StaticPolicy
+from baselines.static import StaticByModelPolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
@@ -50,11 +51,24 @@ def test_static_goes_to_a_size_and_stays():
     assert result.metrics.fleet_total.active == 72
 
 
+def test_static_by_model_holds_a_size_for_each_model():
+    watched = Watched(StaticByModelPolicy({"bloom-176b": 6, "llama-2-70b": 3}))
+    result = run(watched, published(instances=4))
+    held = [{"bloom-176b": 6, "llama-2-70b": 3}.get(model.name, 4) for model in result.world.models]
+    assert np.array(watched.started)[-1].tolist() == held * 3
+
+
 def test_static_checks_its_options():
     scenario = Scenario("s", published(), O365Week(duration_s=60.0))
     for policy, message in (
         (StaticPolicy(instances=26), "4 of the 26 instances"),
         (StaticPolicy(instances=-1), "instances = -1 is out of range"),
+        (StaticPolicy(instances=1), "instances = 1 is below the least that world 'published' allows; give 2 or more"),
+        (StaticByModelPolicy({"bloom-176b": 1}), r"instances\['bloom-176b'\] = 1 is below the least"),
+        (StaticByModelPolicy({"bloom-176b": 97}), "of the 97 instances of bloom-176b"),
+        (StaticByModelPolicy({"gpt-5": 3}), "instances = 'gpt-5' is not a model"),
+        (StaticByModelPolicy(3), "instances = 3 is no dict"),
+        (ReactivePolicy(min_instances=1), "min_instances = 1 is below the least"),
         (StaticPolicy(admission_order="LIFO"), "admission_order = 'LIFO'"),
     ):
         with pytest.raises(InputError, match=message):

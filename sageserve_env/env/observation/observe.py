@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -163,7 +163,7 @@ class Observer:
         if not self._remembers:
             return
         if self._rngs:
-            self._rngs[row] = np.random.default_rng(np.random.SeedSequence(episode.workload_seed, spawn_key=(NOISE_STREAM,)))
+            self._rngs[row] = noise_rng(episode.workload_seed)
         if self._demand is not None:
             self._demand.begin(row, episode)
         self._measure(row)
@@ -197,6 +197,13 @@ class Observer:
         demand = None if self._demand is None else self._demand.snapshot(row)
         return ObserverSnapshot(self._frames[row].copy(), noise, demand)
 
+    def fork(self, row: int, seed: int) -> ObserverSnapshot:
+        """A snapshot whose noise to come is drawn anew."""
+        snapshot = self.snapshot(row)
+        if snapshot.noise is None:
+            return snapshot
+        return replace(snapshot, noise=noise_rng(seed).bit_generator.state)
+
     def restore(self, row: int, snapshot: ObserverSnapshot) -> None:
         """Put a row where a snapshot was."""
         self._frames[row] = snapshot.frames
@@ -222,6 +229,11 @@ class Observer:
             noisy = self._noisy
             factors = 1.0 + self._layout.view.noise * self._rngs[row].standard_normal(int(noisy.sum()))
             frame[noisy] = np.clip(frame[noisy] * factors, self._low[noisy], self._high[noisy])
+
+
+def noise_rng(seed: int) -> np.random.Generator:
+    """The random numbers of an episode's telemetry noise."""
+    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(NOISE_STREAM,)))
 
 
 def row_of(observations: Any, row: int) -> Any:

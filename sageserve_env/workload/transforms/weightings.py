@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -23,6 +24,9 @@ from sageserve_env.world.schema import TIERS
 
 STEPS_PER_CORRELATION = 8
 """Noise levels hold for this part of their correlation time."""
+
+KEEP = math.exp(-1 / STEPS_PER_CORRELATION)
+"""Correlation of the logarithms of a level and the next."""
 
 MOST_FACTOR = 1e6
 """No workload is scaled up further."""
@@ -180,7 +184,7 @@ def _noise_levels(seed: int, model: str, sigma: float, steps: int) -> NDArray[np
     index = int.from_bytes(blake2b(model.encode(), digest_size=8).digest(), "little")
     words = [int(word) for word in generator_words(seed, NOISE, index)]
     normal = np.random.Generator(np.random.PCG64(words)).standard_normal(steps)
-    _autoregress(normal, float(np.exp(-1 / STEPS_PER_CORRELATION)))
+    _autoregress(normal, KEEP)
     return np.exp(sigma * normal - 0.5 * sigma**2)
 
 
