@@ -159,8 +159,7 @@ def mixture(tables: Sequence[NDArray[np.float64]], shares: Sequence[float]) -> N
 
 
 def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> World:
-    """The world reduced to one endpoint: one region without network latency, one model, one VM type, one pool, nothing
-    spare, and nothing goes wrong.
+    """The world reduced to one endpoint: one region, model, VM type and pool, no network latency, nothing spare, no faults.
 
     Raises:
         InputError: The world has no such model or VM type, or the model does not run on it.
@@ -172,7 +171,7 @@ def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> 
         regions=(Region("here", {vm_type: instances}),),
         latency_s=((0.0,),),
         vm_types=(kind,),
-        models=(replace(chosen, profiles={vm_type: chosen.profiles[vm_type]}),),
+        models=(replace(chosen, profiles={vm_type: chosen.profiles[vm_type]}, power={}),),
         pools=(Pool("all", tuple(tier.name for tier in world.tiers), {model: instances}),),
         egress_usd_per_gb=None,
         faults=Faults(),
