@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file to write")
     arguments = parser.parse_args()
     result: dict[str, float] = {}
-    for name, day in ((MINI, "monday"), (DAY, "monday")):
+    for name, day in ((MINI, "monday-o365-a"), (DAY, "monday-0")):
         env = FleetEnv(problem=name)
         options = {"day": day}
         episode(env, options)  # compiles

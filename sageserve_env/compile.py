@@ -17,7 +17,7 @@ from sageserve_env.kernel_cache import say, use_cache
 
 PACKAGE = Path(__file__).parent
 
-NEEDS = {"workload": ("workload",), "sim": ("sim",), "env": ("workload", "sim", "env")}
+NEEDS = {"workload": ("workload",), "sim": ("workload", "sim"), "env": ("workload", "sim", "env")}
 """Rooms whose sources the kernels of a room are compiled from."""
 
 _without_cache: set[str] = set()
@@ -67,6 +67,11 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     call made the simulator ten times slower. So no array may be allocated here. Inlining saves passing them (a factor of three).
     """
     return njit(_nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+
+
+def rare(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Compile ``function`` as a kernel of its own: what happens rarely need not lie in the midst of what happens often."""
+    return njit(_nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
 
 
 def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,8 @@ IDS = {
     "day": "SageServe/Day-v0",
     "week": "SageServe/Week-v0",
     "burst": "SageServe/Burst-v0",
+    "storm": "SageServe/Storm-v0",
+    "globe": "SageServe/Globe-v0",
     "azure": "SageServe/Azure-v0",
     "paper": "SageServe/Paper-v0",
     "scale2025": "SageServe/Scale2025-v0",

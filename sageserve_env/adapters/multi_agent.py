@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.actions import choice_mask, delta_of
 from sageserve_env.env.observation.encode import Feature
-from sageserve_env.env.rewards import TERMS, Money
+from sageserve_env.env.rewards import KG_PER_T, TERMS, Money, carbon_usd_per_t
 from sageserve_env.env.row import EnvSnapshot
 from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
@@ -32,7 +32,6 @@ REWARDS = ("shared", "individual")
 MODES = ("delta", "target", "discrete")
 """Action modes that can be dealt out to agents: a number for each fleet, or each agent's choice of one change among its own."""
 
-HOUR_S = 3600.0
 
 Observations = dict[str, NDArray[np.float32]]
 Infos = dict[str, dict[str, Any]]
@@ -53,6 +52,27 @@ class Scope:
     entries: NDArray[np.int64]
 
 
+@dataclass(frozen=True)
+class Spent:
+    """What agents have to answer for so far.
+
+    Attributes:
+        vm_usd, carbon_kg, egress_usd: Of their endpoints; of requests that originate with them. Shape (agents,).
+        breaches: Of those requests, by tier, shape (agents, T).
+    """
+
+    vm_usd: NDArray[np.float64]
+    carbon_kg: NDArray[np.float64]
+    egress_usd: NDArray[np.float64]
+    breaches: NDArray[np.int64]
+
+    @classmethod
+    def nothing(cls, n_agents: int) -> Spent:
+        """What agents have to answer for before they begin."""
+        none = np.zeros(n_agents)
+        return cls(none, none, none, np.zeros((n_agents, N_TIERS), np.int64))
+
+
 class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
     """A fleet of LLM servers that several agents control, each its own part, all at once.
 
@@ -68,8 +88,9 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
     Args:
         agents: ``"region"``, named by region, or ``"region-model"``, named ``"REGION/MODEL"``.
         rewards: ``"shared"``: every agent gets the fleet's reward. ``"individual"``: an agent pays for the VMs of its own endpoints
-            and for the avoidable breaches of requests that originate in its region (and are for its model), wherever they were
-            served; the agents' rewards add up to the fleet's. Needs ``reward="money"`` or ``"latency-first"``, or objects of them.
+            and their carbon, and for the avoidable breaches and the traffic of requests that originate in its region (and are for
+            its model), wherever they were served; the agents' rewards add up to the fleet's. Needs ``reward="money"`` or
+            ``"latency-first"``, or objects of them.
         render_mode: None, ``"human"``, ``"rgb_array"`` or ``"ansi"``.
         **config: Arguments of ``sageserve_env.env.config.Config``, but for the forms of observation; ``action_mode`` is
             ``"delta"``, ``"target"`` or ``"discrete"``.
@@ -106,8 +127,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         self._action_spaces = {
             agent: part_of_actions(self._env.action_space, scope.places, self._is_discrete) for agent, scope in self._scopes.items()
         }
-        self._prices = np.array([vm_type.price_usd_per_h for vm_type in self._env.setup.world.vm_types])
-        self._spent = (np.zeros(len(self._scopes)), np.zeros((len(self._scopes), N_TIERS), np.int64))
+        self._spent = Spent.nothing(len(self._scopes))
         self._seen: NDArray[np.float32] | None = None
         self.possible_agents = list(self._scopes)
         self.agents: list[str] = []
@@ -254,25 +274,34 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         if self._rewards == "shared":
             terms = {name: info[name] for name in (*TERMS, "cost")}
             return dict.fromkeys(self.agents, fleet_reward), dict.fromkeys(self.agents, terms)
-        (vm_usd, breaches), before = self._spending(), self._spent
-        self._spent = vm_usd, breaches
-        late = breaches - before[1]
+        now, before = self._spending(), self._spent
+        self._spent = now
+        late = now.breaches - before.breaches
         reward = self._env.setup.reward
-        own = {"vm_usd": vm_usd - before[0], "breach_usd": late @ np.array(reward.breach_prices_usd)}
+        own = {
+            "vm_usd": now.vm_usd - before.vm_usd,
+            "breach_usd": late @ np.array(reward.breach_prices_usd),
+            "egress_usd": now.egress_usd - before.egress_usd,
+            "carbon_usd": (now.carbon_kg - before.carbon_kg) * carbon_usd_per_t(reward) / KG_PER_T,
+        }
         rewards, costs = reward(own).tolist(), late.sum(axis=1).astype(float).tolist()
         parts: Infos = {}
         for k, agent in enumerate(self.agents):
             parts[agent] = {**{name: float(values[k]) for name, values in own.items()}, "cost": costs[k]}
         return dict(zip(self.agents, rewards, strict=True)), parts
 
-    def _spending(self) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """So far by agent: dollars for VMs, shape (agents,), and breaches by tier of origin, shape (agents, T)."""
+    def _spending(self) -> Spent:
+        """So far by agent."""
         if self._rewards == "shared":
             return self._spent
-        fleet, n_agents = self.telemetry(), len(self._scopes)
-        usd = (fleet.active_s + fleet.provisioning_s + fleet.draining_s) / HOUR_S * self._prices
+        spending, n_agents = self._env.spending(), len(self._scopes)
         # Endpoints and origins go region by region, model by model: an agent's are next to each other.
-        return usd.reshape(n_agents, -1).sum(axis=1), fleet.breached.reshape(n_agents, -1, N_TIERS).sum(axis=1)
+        return Spent(
+            vm_usd=spending.vm_usd.reshape(n_agents, -1).sum(axis=1),
+            carbon_kg=spending.carbon_kg.reshape(n_agents, -1).sum(axis=1),
+            egress_usd=spending.egress_usd.reshape(n_agents, -1).sum(axis=1),
+            breaches=self.telemetry().breached.reshape(n_agents, -1, N_TIERS).sum(axis=1),
+        )
 
 
 def parallel_env(problem: Any = "mini", **arguments: Any) -> MultiAgentFleetEnv:
@@ -311,6 +340,8 @@ def scopes(env: FleetEnv, agents: str) -> dict[str, Scope]:
     for name, region, models in parts_of(world, agents):
         own = endpoints[region, models].ravel()
         seen = [groups["endpoints"][own].ravel(), groups["regions"][region], groups["time"]]
+        if "hours" in groups:
+            seen.append(groups["hours"][region])
         if "forecast" in groups:
             seen.append(groups["forecast"][region, models])
         places = (own[:, None] * n_types + np.arange(n_types)).ravel()

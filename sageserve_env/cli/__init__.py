@@ -12,6 +12,7 @@ from sageserve_env.cli.compare import compare
 from sageserve_env.cli.doctor import doctor, version
 from sageserve_env.cli.errors import CleanGroup
 from sageserve_env.cli.interrupt import end_at_once_when_interrupted
+from sageserve_env.cli.problem import app as problem_app
 from sageserve_env.cli.reproduce import reproduce
 from sageserve_env.cli.search import search
 from sageserve_env.cli.simulate import simulate
@@ -42,6 +43,7 @@ app.command()(tune)
 app.command()(search)
 app.add_typer(workload_app, name="workload")
 app.add_typer(world_app, name="world")
+app.add_typer(problem_app, name="problem")
 app.command()(validate)
 app.command()(reproduce)
 app.command()(doctor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -15,11 +16,14 @@ from sageserve_env.cli.options import WorldOption
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from sageserve_env.world import NiwQueue, Pool, Routing, Scaling, Serving, Tier, World
+    from sageserve_env.world import NiwQueue, Pool, Region, Routing, Scaling, Serving, Tier, World
 
 app = typer.Typer(help="List, show and check worlds: regions, models, VM types, pools.", no_args_is_help=True)
 app.command("fit")(fit)
 app.command("power")(power)
+
+MOST_NAMED = 4
+"""Regions whose names fit beside each other on a line."""
 
 WorldArgument = Annotated[str, typer.Argument(metavar="NAME|FILE", help="A preset (see: sageserve world list) or a YAML file.")]
 
@@ -56,7 +60,8 @@ def show_world(
     if yaml:
         typer.echo(dump_world(chosen), nl=False)
     else:
-        output().print(model_table(chosen), region_table(chosen), pool_table(chosen), rule_table(chosen), sep="\n")
+        tables = (model_table(chosen), *region_tables(chosen), *cost_tables(chosen), pool_table(chosen), rule_table(chosen))
+        output().print(*tables, sep="\n")
 
 
 @app.command("check")
@@ -118,15 +123,78 @@ def model_table(world: World) -> Table:
     return made
 
 
-def region_table(world: World) -> Table:
-    """Regions, their VMs and their latency to each other."""
+def region_tables(world: World) -> list[Table]:
+    """Regions, their VMs and their latency to each other: one table, or two where there are many."""
     from sageserve_env.tables import TextTable
 
+    latency_ms = [[1e3 * seconds for seconds in row] for row in world.latency_s]
+    if len(world.regions) > MOST_NAMED:
+        made = TextTable("Regions", ["region", "VMs"], [])
+        for region in world.regions:
+            made.add_row(region.name, vms_of(region))
+        return [made, matrix_table("One-way latency in ms", "from", world, latency_ms)]
     destinations = [f"to {region.name}" for region in world.regions]
     made = TextTable("Regions: VMs, and one-way latency in ms", ["region", "VMs"], destinations)
-    for region, row in zip(world.regions, world.latency_s, strict=True):
-        vms = ", ".join(f"{count} {name}" for name, count in region.vm_capacity.items())
-        made.add_row(region.name, vms, *(f"{1e3 * seconds:g}" for seconds in row))
+    for region, row in zip(world.regions, latency_ms, strict=True):
+        made.add_row(region.name, vms_of(region), *(f"{value:g}" for value in row))
+    return [made]
+
+
+def vms_of(region: Region) -> str:
+    """A region's VMs by type."""
+    return ", ".join(f"{count} {name}" for name, count in region.vm_capacity.items())
+
+
+def cost_tables(world: World) -> list[Table]:
+    """What differs between regions, and what instances draw, where the world says so."""
+    tables: list[Table] = []
+    if any(region.price_usd_per_h or region.price_by_hour or region.carbon for region in world.regions):
+        tables.append(price_table(world))
+    if world.egress_usd_per_gb is not None:
+        tables.append(matrix_table("Traffic between regions, dollars for 10⁹ bytes", "from", world, world.egress_usd_per_gb))
+    if any(model.power for model in world.models):
+        tables.append(power_table(world))
+    return tables
+
+
+def price_table(world: World) -> Table:
+    """List prices and carbon intensities by region."""
+    from sageserve_env.tables import TextTable
+    from sageserve_env.world.costs.carbon import carbon_intensity, has_carbon
+    from sageserve_env.world.costs.prices import list_prices, price_factors
+
+    kinds = [f"{kind.name}\n$ / h" for kind in world.vm_types]
+    made = TextTable("Prices and carbon", ["region"], [*kinds, "by hour", "zone", "g / kWh\nmean", "least", "most"], gap=1)
+    rows = zip(world.regions, list_prices(world), price_factors(world), carbon_intensity(world), strict=True)
+    for region, prices, factors, grams in rows:
+        span = f"× {factors.min():g} to {factors.max():g}" if region.price_by_hour else "–"
+        carbon = [f"{value:,.0f}" for value in (grams.mean(), grams.min(), grams.max())] if has_carbon(world) else ["–"] * 3
+        zone = region.carbon.zone if region.carbon else "–"
+        made.add_row(region.name, *(f"{price:,.2f}" for price in prices), span, zone, *carbon)
+    return made
+
+
+def power_table(world: World) -> Table:
+    """What instances draw."""
+    from sageserve_env.tables import TextTable
+
+    made = TextTable(f"Power in W, before a PUE of {world.pue:g}", ["model", "VM type"], ["idle", "batch\nof 1", "of 64", "of 512"])
+    for model in world.models:
+        for vm_type, draws in model.power.items():
+            watts = [draws.base_w + draws.span_w * batch / (batch + draws.half_batch) for batch in (1, 64, 512)]
+            made.add_row(model.name, vm_type, *(f"{value:,.0f}" for value in (draws.idle_w, *watts)))
+    return made
+
+
+def matrix_table(title: str, head: str, world: World, rows: Sequence[Sequence[float]]) -> Table:
+    """A number from each region to each; many regions are numbered in the headings, whose names would not fit."""
+    from sageserve_env.tables import TextTable
+
+    names = [region.name for region in world.regions]
+    are_many = len(names) > MOST_NAMED
+    made = TextTable(title, [head], [f"to {place if are_many else name}" for place, name in enumerate(names, 1)])
+    for place, (name, row) in enumerate(zip(names, rows, strict=True), 1):
+        made.add_row(f"{place} {name}" if are_many else name, *(f"{value:g}" for value in row))
     return made
 
 

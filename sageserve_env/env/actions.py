@@ -151,12 +151,13 @@ def most_instances(s: Sim, place: int) -> int:
 
 @kernel
 def unclaimed(s: Sim, place: int, target: Any) -> int:
-    """VMs of a fleet's type in its region that no target claims."""
+    """VMs of a fleet's type in its region that are there and that no target claims; below 0 where targets wait for failed ones."""
     vm_types = s.settings[0].vm_types
     region = s.endpoint[place // vm_types].region
-    left = most_instances(s, place)
-    if left == 0:
+    most = most_instances(s, place)
+    if most == 0:
         return 0
+    left = most - s.spot[region * vm_types + place % vm_types].failed
     for other in range(target.shape[0]):
         if s.endpoint[other // vm_types].region == region and other % vm_types == place % vm_types:
             left -= target[other]

@@ -26,8 +26,10 @@ from sageserve_env.env.tables import Settings, codec, empty_rows, prices, vms_by
 from sageserve_env.errors import InputError
 from sageserve_env.identity import require_same
 from sageserve_env.sim.build import initial_state, world_tables
+from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
-from sageserve_env.sim.start import NO_LOG, copy_bytes, duplicate, start_state, write_knobs
+from sageserve_env.sim.spending import Spending, read_spending
+from sageserve_env.sim.start import NO_LOG, NO_REQUESTS, copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.generated import IntensityWorkload, Tables
 from sageserve_env.workload.play import play
@@ -94,7 +96,7 @@ class Engine:
         Args:
             e: Row.
             workload: What arrives; its time 0 is the start of the episode.
-            seed: Seed of the workload.
+            seed: Seed of the workload, and of what goes wrong.
             week_start_s: Seconds from Monday 00:00 to the start.
             instances: Instances of each endpoint at the start by model, in every pool that has any; None keeps the world's.
         """
@@ -102,8 +104,10 @@ class Engine:
         for name, array in start.items():
             if name != "flight":
                 copy_bytes(self.state[name][e], array)
+        self.state["clock"]["week_start_s"][e] = week_start_s
+        begin_faults(np.uint64(seed), *(array[e] for array in self.state.values()), *self._tables.values(), NO_REQUESTS, NO_LOG)
         rows = self.rows
-        for name in ("history", "terms"):
+        for name in ("history", "terms", "totals"):
             rows[name][e] = 0
         rows["target"][e] = start["fleet"]["floor"]
         row = np.zeros((), ROW)
@@ -217,6 +221,10 @@ class Engine:
         state = {name: array[e] for name, array in self.state.items()}
         return read_telemetry(state, len(world.regions), len(world.models), len(world.vm_types))
 
+    def spending(self, e: int) -> Spending:
+        """What the fleet of row ``e`` has spent since the start of its episode."""
+        return read_spending(self.settings.world, {name: array[e] for name, array in self.state.items()}, self._tables)
+
     def close(self) -> None:
         """Stop the threads."""
         if self._threads is not None and self._threads_pid == os.getpid():
@@ -313,7 +321,7 @@ class Engine:
         copy_bytes(self.state["flight"][:, :slots], old)
 
 
-ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms")
+ROW_STATE = ("row", "target", "history", "seen", "served", "observation", "mask", "terms", "totals")
 """Arrays of ``Rows`` that an episode changes, but for what generates requests and the buffer of those generated."""
 
 

@@ -12,6 +12,7 @@ from sageserve_env.sim.breaches import book_overdue, book_unfinished
 from sageserve_env.sim.kernel import CHUNK_USED, REACHED, put_in_force, run
 from sageserve_env.sim.scaling import enforce_bounds
 from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
+from sageserve_env.sim.usage import carbon_kg, energy_kwh, is_paid, priced_s
 from sageserve_env.workload.kernel import fill
 
 NO_LIMIT = 1 << 62
@@ -30,7 +31,7 @@ def step_rows(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vm
         first: First row.
         end: One past the last row.
         codec: Shape (1,), dtype ``CODEC``.
-        prices: Dollars of a VM-hour by VM type, then of a breach by tier, shape (K + T,).
+        prices: Dollars of a VM-hour by region and VM type, of a breach by tier, of a kg of carbon, shape (R * K + T + 1,).
         rate_scale: Of ``encode.rate_scales``, shape (R, M).
         vms: VMs by region and type, shape (R * K,).
         *arrays: Those of :class:`Rows`, then those of :class:`Sim` but ``requests``; the state with an environment axis.
@@ -83,6 +84,8 @@ def step_span(first: int, end: int, codec: Any, prices: Any, rate_scale: Any, vm
             if row.step == codec.n_steps - 1 or row.is_overfull:
                 book_unfinished(s, codec.grace_s if not row.is_overfull else 0.0)
             account(s, r, e, prices)
+            for term in range(r.terms.shape[1]):
+                r.totals[e, term] += r.terms[e, term]
             observe(s, r, e, codec, rate_scale, vms)
             row.step += 1
             row.phase = DONE
@@ -132,18 +135,26 @@ def sim_of(r: Rows, sims: Any, e: int) -> Sim:
         sims[16][e],
         sims[17][e],
         sims[18][e],
-        sims[19],
-        sims[20],
-        sims[21],
-        sims[22],
+        sims[19][e],
+        sims[20][e],
+        sims[21][e],
+        sims[22][e],
         sims[23],
         sims[24],
         sims[25],
         sims[26],
         sims[27],
         sims[28],
-        r.requests[e, : r.row[e].rows],
         sims[29],
+        sims[30],
+        sims[31],
+        sims[32],
+        sims[33],
+        sims[34],
+        sims[35],
+        sims[36],
+        r.requests[e, : r.row[e].rows],
+        sims[37],
     )
 
 
@@ -174,13 +185,13 @@ def stop_short(r: Rows, sims: Any, e: int) -> None:
 @kernel
 def account(s: Sim, r: Rows, e: int, prices: Any) -> None:
     """Write the terms of the interval, in the order of ``rewards.TERMS``, and the arrival rates."""
-    row, terms, n_types = r.row[e], r.terms[e], s.settings[0].vm_types
+    row, terms, n_prices = r.row[e], r.terms[e], s.settings[0].regions * s.settings[0].vm_types
     book_overdue(s)
     vm_hours, vm_usd, waste_usd = vm_sums(s, prices)
     spot_hours = spot_sum(s)
-    # Differences of sums that are taken in another order each time: where nothing was spent they may round below 0.
+    # Differences of sums, each taken in another order: where nothing was spent, or all of it was waste, they may round beyond.
     terms[0] = max(vm_usd - row.vm_usd, 0.0)
-    terms[1] = max(waste_usd - row.waste_usd, 0.0)
+    terms[1] = min(max(waste_usd - row.waste_usd, 0.0), terms[0])
     terms[3] = max(vm_hours - row.vm_hours, 0.0)
     terms[4] = max(spot_hours - row.spot_hours, 0.0)
     row.vm_usd, row.waste_usd, row.vm_hours, row.spot_hours = vm_usd, waste_usd, vm_hours, spot_hours
@@ -193,9 +204,19 @@ def account(s: Sim, r: Rows, e: int, prices: Any) -> None:
             attainable += s.origin[origin].arrived - s.origin[origin].unattainable - r.seen[e, origin, 2]
         terms[5 + tier] = breaches
         terms[10 + tier] = attainable
-        terms[2] += breaches * prices[n_types + tier]
+        terms[2] += breaches * prices[n_prices + tier]
     terms[8] = s.clock[0].arrived - row.arrived
     terms[9] = s.clock[0].completed - row.completed
+    if s.settings[0].has_power:
+        energy, carbon = power_sums(s)
+        terms[13] = max(carbon - row.carbon_kg, 0.0)
+        terms[14] = max(energy - row.energy_kwh, 0.0)
+        terms[16] = terms[13] * prices[n_prices + N_TIERS]
+        row.energy_kwh, row.carbon_kg = energy, carbon
+    if s.settings[0].has_egress:
+        egress_usd = egress_sum(s)
+        terms[15] = max(egress_usd - row.egress_usd, 0.0)
+        row.egress_usd = egress_usd
     for origin in range(s.origin.shape[0]):
         for age in range(HISTORY - 1, 0, -1):
             r.history[e, age, origin] = r.history[e, age - 1, origin]
@@ -205,24 +226,50 @@ def account(s: Sim, r: Rows, e: int, prices: Any) -> None:
 @kernel
 def vm_sums(s: Sim, prices: Any) -> tuple[float, float, float]:
     """VM-hours of all instances so far, what they cost, and what of it was spent on provisioning."""
-    n_types, now_s = s.settings[0].vm_types, s.clock[0].now_s
+    n_types, now_s, is_hourly = s.settings[0].vm_types, s.clock[0].now_s, s.settings[0].has_hourly_prices
     hours, usd, waste_usd = 0.0, 0.0, 0.0
     for place in range(s.fleet.shape[0]):
-        fleet, price = s.fleet[place], prices[place % n_types]
+        fleet = s.fleet[place]
+        price = prices[s.endpoint[place // n_types].region * n_types + place % n_types]
         waste = fleet.provisioning_s / 3600.0
         used = (fleet.active_s + fleet.draining_s) / 3600.0 + waste
         hours += used
-        usd += used * price
-        waste_usd += waste * price
+        usd += (fleet.priced_s / 3600.0 if is_hourly else used) * price
+        waste_usd += (fleet.waste_priced_s / 3600.0 if is_hourly else waste) * price
     for vm in range(s.instance.shape[0]):
         inst = s.instance[vm]
+        if not is_paid(inst.state):
+            continue
         since = (now_s - inst.state_since_s) / 3600.0
-        if inst.state != SPOT:
-            hours += since
-            usd += since * prices[inst.vm_type]
+        since_usd = (priced_s(s, vm) / 3600.0 if is_hourly else since) * prices[inst.region * n_types + inst.vm_type]
+        hours += since
+        usd += since_usd
         if inst.state == PROVISIONING:
-            waste_usd += since * prices[inst.vm_type]
+            waste_usd += since_usd
     return hours, usd, waste_usd
+
+
+@kernel
+def power_sums(s: Sim) -> tuple[float, float]:
+    """Energy of all instances so far in kWh, and its carbon in kg."""
+    energy, carbon = 0.0, 0.0
+    for place in range(s.fleet.shape[0]):
+        energy += s.fleet[place].energy_kwh
+        carbon += s.fleet[place].carbon_kg
+    for vm in range(s.instance.shape[0]):
+        if is_paid(s.instance[vm].state):
+            energy += energy_kwh(s, vm)
+            carbon += carbon_kg(s, vm)
+    return energy, carbon
+
+
+@kernel
+def egress_sum(s: Sim) -> float:
+    """Dollars for traffic between regions so far."""
+    usd = 0.0
+    for origin in range(s.origin.shape[0]):
+        usd += s.origin[origin].egress_usd
+    return usd
 
 
 @kernel

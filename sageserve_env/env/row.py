@@ -20,6 +20,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.scenarios import Episode
 from sageserve_env.sim.latency import percentiles
+from sageserve_env.sim.spending import Spending
 from sageserve_env.sim.state import N_BINS, N_LATENCIES, N_TIERS, TTFT
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload.generated import IntensityWorkload
@@ -93,6 +94,16 @@ class FleetRow(Described):
         """The terms of the last interval, by the names of ``rewards.TERMS``; zeros at the start of an episode."""
         return dict(zip(TERMS, self._engine.rows["terms"][self._index].copy(), strict=True))
 
+    @property
+    def episode_terms(self) -> dict[str, float]:
+        """Sums of the terms over the episode so far, by the names of ``rewards.TERMS``."""
+        return dict(zip(TERMS, self._engine.rows["totals"][self._index].tolist(), strict=True))
+
+    @property
+    def is_overfull(self) -> bool:
+        """Whether the episode ended early for too many requests in the system."""
+        return bool(self._engine.rows["row"][self._index]["is_overfull"])
+
     def action_masks(self) -> NDArray[np.bool_]:
         """For each choice, whether it can be made in full, shape (choices,), end to end as sb3-contrib wants them.
 
@@ -105,6 +116,10 @@ class FleetRow(Described):
     def telemetry(self) -> Telemetry:
         """What the fleet looks like now, in physical units."""
         return self._engine.telemetry(self._index)
+
+    def spending(self) -> Spending:
+        """What the fleet has spent since the start of the episode, by endpoint and by origin."""
+        return self._engine.spending(self._index)
 
     def snapshot(self) -> EnvSnapshot:
         """Everything that decides the future, the state of ``np_random`` included.
@@ -193,9 +208,8 @@ class FleetRow(Described):
         """What is told beside the observation, by the same names at every control instant: NumPy's numbers, and arrays."""
         assert self._episode is not None
         terms = self.reward_terms
-        is_overfull = np.int8(self._engine.rows["row"][self._index]["is_overfull"])
         drawn = {name: np.asarray(value)[()] for name, value in self._episode.drawn.items()}
-        info: Info = {**terms, "cost": breaches(terms), "is_overfull": is_overfull, **drawn}
+        info: Info = {**terms, "cost": breaches(terms), "is_overfull": np.int8(self.is_overfull), **drawn}
         if self.setup.has_masks:
             info["action_mask"] = self._engine.rows["mask"][self._index].astype(np.int8).reshape(self.setup.mask_shape)
         return info

@@ -58,7 +58,7 @@ class Setup:
             ("telemetry_delay", 0, self.n_steps),
         ):
             require_count(name, getattr(config, name), least, most)
-        self.reward = as_reward(config.reward, self.problem.breach_prices_usd)
+        self.reward = as_reward(config.reward, self.world, self.problem.breach_prices_usd)
         self.reward_space = reward_space(self.reward)
         self.reward_dim = 1 if self.reward_space is None else self.reward_space.shape[0]
         self.settings = Settings(

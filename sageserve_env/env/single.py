@@ -37,15 +37,17 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
     NaN, a wrong shape, and what is no choice raise :class:`sageserve_env.errors.InputError`.
 
     ## Observation space
-    A flat ``Box`` of float32; ``observation_features`` names each entry, its unit, formula and bounds. ``observation="dict"``: the
-    same entries as a ``Dict`` of boxes by endpoint, by region and of time; ``observation_groups`` names them. ``forecaster`` adds
-    the next hour's demand, ``mask_in_observation`` the action mask; ``hide_queues``, ``telemetry_delay`` and ``telemetry_noise``
-    make the fleet partly observable.
+    A flat ``Box`` of float32; ``observation_features`` names each entry, its unit, formula and bounds. ``observation="dict"``:
+    the same as a ``Dict`` of boxes by endpoint, by region, of time, and of what varies by the hour; ``observation_groups`` names
+    them. ``forecaster`` adds the next hour's demand, ``mask_in_observation`` the action mask; ``hide_queues``, ``telemetry_delay``
+    and ``telemetry_noise`` make the fleet partly observable.
 
     ## Rewards
     ``reward="money"`` (default): minus the dollars of the interval, in thousands: VM-hours at list price, provisioning and draining
-    included, and a price for each avoidable breach of a service level. The info holds the terms in their own units.
-    ``reward="vector"``: dollars for VMs, breaches and provisioning apart, in ``reward_space``, for multi-objective learners.
+    included, and a price for each avoidable breach of a service level; in worlds that count them, traffic between regions and a
+    price for carbon. Breaches cost what the problem says. The info holds the terms in their own units.
+    ``reward="constrained"``: all but the breaches, which are ``info["cost"]``.
+    ``reward="vector"``: dollars for VMs, breaches, provisioning and those, apart, for multi-objective learners (``reward_space``).
 
     ## Starting state
     The world's initial instances, active, nothing in the system. The episode is drawn from the split with ``np_random``; options:

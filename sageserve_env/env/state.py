@@ -21,6 +21,9 @@ ROW = np.dtype(
         ("waste_usd", "f8"),
         ("vm_hours", "f8"),
         ("spot_hours", "f8"),
+        ("energy_kwh", "f8"),
+        ("carbon_kg", "f8"),
+        ("egress_usd", "f8"),
         ("arrived", "i8"),
         ("completed", "i8"),
         ("rows", "i8"),  # requests in the buffer
@@ -60,6 +63,7 @@ class Rows(NamedTuple):
     observation: Any  # (E, O) float32
     mask: Any  # (E, choices) bool
     terms: Any  # (E, len(TERMS))
+    totals: Any  # (E, len(TERMS)) sums of the terms over the episode
     requests: Any  # (E, C)
     series: Any  # (E, S)
     bins: Any  # (E, S, W)

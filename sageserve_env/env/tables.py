@@ -11,13 +11,14 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.actions import ACTION_MODES, action_space, mask_shape
 from sageserve_env.env.observation.encode import observation_features
-from sageserve_env.env.rewards import TERMS, Reward
+from sageserve_env.env.rewards import KG_PER_T, TERMS, Reward, carbon_usd_per_t
 from sageserve_env.env.state import CODEC, HISTORY, ROW
-from sageserve_env.identity import parts
 from sageserve_env.sim import state as st
 from sageserve_env.workload import kernel as generator
 from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.workload.sizes import CELLS
+from sageserve_env.world.costs.carbon import world_identity
+from sageserve_env.world.costs.prices import list_prices
 from sageserve_env.world.schema import World
 
 CHUNK_ROWS = 4096
@@ -53,7 +54,7 @@ class Settings:
     def identity(self) -> dict[str, str]:
         """What decides the course of an episode, by name; rewards do not."""
         names = ("action_mode", "control_interval_s", "max_delta", "admission_order", "max_in_flight", "n_steps", "grace_s")
-        return {**{name: str(getattr(self, name)) for name in names}, **parts("world", self.world)}
+        return {**{name: str(getattr(self, name)) for name in names}, **world_identity(self.world)}
 
 
 def codec(settings: Settings) -> NDArray[Any]:
@@ -66,8 +67,9 @@ def codec(settings: Settings) -> NDArray[Any]:
 
 
 def prices(settings: Settings) -> NDArray[np.float64]:
-    """Dollars of a VM-hour by VM type, then of a breach by tier, shape (K + T,)."""
-    return np.array([*(vm_type.price_usd_per_h for vm_type in settings.world.vm_types), *settings.reward.breach_prices_usd])
+    """Dollars of a VM-hour by region and VM type, of a breach by tier, of a kg of carbon, shape (R * K + T + 1,)."""
+    reward = settings.reward
+    return np.array([*list_prices(settings.world).ravel(), *reward.breach_prices_usd, carbon_usd_per_t(reward) / KG_PER_T])
 
 
 def vms_by_type(world: World) -> NDArray[np.int64]:
@@ -93,6 +95,7 @@ def empty_rows(settings: Settings, n_envs: int) -> dict[str, NDArray[Any]]:
         "observation": ((len(observation_features(world)),), np.float32),
         "mask": ((math.prod(mask_shape(space)),), np.bool_),
         "terms": ((len(TERMS),), np.float64),
+        "totals": ((len(TERMS),), np.float64),
         "requests": ((CHUNK_ROWS,), REQUEST_DTYPE),
         "series": ((1,), generator.SERIES_STATE),
         "bins": ((1, 1), generator.BIN),

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from rich.table import Table
 
-from sageserve_env.env.rewards import BREACH_PRICES_USD
+from sageserve_env.env.rewards import BREACH_PRICES_USD, CARBON_USD_PER_T, KG_PER_T
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.figures import COLOURS, mark_time
 from sageserve_env.evaluation.policy import Policy
@@ -20,6 +20,8 @@ from sageserve_env.evaluation.runner import Progress, run_episode
 from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.tables import TextTable
+from sageserve_env.world.costs.carbon import has_carbon
+from sageserve_env.world.schema import World
 from sageserve_env.writing import whole_file
 
 HOUR_S = 3600.0
@@ -35,13 +37,21 @@ FLEET_COLUMNS = {
 SERVICE_COLUMNS = {
     "vm_usd": ("VMs\nk$", 1, 1e3),
     "breach_usd": ("breaches\nk$", 1, 1e3),
-    "total_usd": ("both\nk$", 1, 1e3),
+    "total_usd": ("all\nk$", 1, 1e3),
     "iw_f_met_pct": ("IW-F\nmet, %", 2, 1.0),
     "iw_ttft_p95_s": ("TTFT\nP95, s", 2, 1.0),
     "niw_met_pct": ("NIW\nmet, %", 2, 1.0),
 }
 COLUMNS = FLEET_COLUMNS | SERVICE_COLUMNS
 """Figures of a run: heading in its table, digits, and what they are divided by there."""
+
+FOOTPRINT_COLUMNS = {
+    "energy_mwh": ("energy\nMWh", 2, 1.0),
+    "carbon_kg": ("carbon\nkg", 0, 1.0),
+    "carbon_usd": ("carbon\n$", 0, 1.0),
+    "egress_usd": ("egress\n$", 2, 1.0),
+}
+"""Further ones, of worlds that count them."""
 
 
 def compare(
@@ -84,8 +94,16 @@ def compare(
 
 
 def cost_usd(result: Result) -> float:
-    """Dollars of the VMs, provisioning and draining included, and of avoidable breaches at the environment's default prices."""
-    return result.metrics.fleet_total.dollars + breach_usd(result)
+    """Dollars of the VMs, provisioning and draining included, and at the environment's default prices of avoidable breaches.
+
+    In worlds that count them, egress and carbon come on top.
+    """
+    return result.metrics.fleet_total.dollars + breach_usd(result) + result.metrics.egress_usd + carbon_usd(result)
+
+
+def carbon_usd(result: Result) -> float:
+    """Carbon at the environment's default price; 0 where it is not counted."""
+    return result.metrics.fleet_total.carbon_kg * CARBON_USD_PER_T / KG_PER_T
 
 
 def breach_usd(result: Result) -> float:
@@ -95,9 +113,9 @@ def breach_usd(result: Result) -> float:
 
 
 def figures_of(result: Result) -> dict[str, float]:
-    """What the tables show of a run, by the names of ``COLUMNS``; NaN where nothing was measured."""
+    """What the tables show of a run, by the names of ``columns_of``; NaN where nothing was measured."""
     fleet, tiers = result.metrics.fleet_total, {row.tier: row for row in result.metrics.service_by("tier")}
-    return {
+    every = {
         "instance_h": fleet.active_h,
         "peak_15min_h": fleet.peak_15min_h,
         "provisioning_h": fleet.provisioning_h,
@@ -110,11 +128,32 @@ def figures_of(result: Result) -> dict[str, float]:
         "iw_f_met_pct": 100 * tiers["IW-F"].slo_attainment_of_attainable,
         "iw_ttft_p95_s": float(np.fmax(tiers["IW-F"].ttft_p95_s, tiers["IW-N"].ttft_p95_s)),
         "niw_met_pct": 100 * tiers["NIW"].slo_attainment_of_attainable,
+        "energy_mwh": fleet.energy_kwh / 1e3,
+        "carbon_kg": fleet.carbon_kg,
+        "carbon_usd": carbon_usd(result),
+        "egress_usd": result.metrics.egress_usd,
     }
+    return {name: every[name] for name in columns_of(result)}
 
 
-def comparison_tables(results: Mapping[str, Result]) -> tuple[Table, Table]:
-    """What each policy's fleet took, and what it cost and how it served: one row for each policy."""
+def columns_of(result: Result) -> dict[str, tuple[str, int, float]]:
+    """Figures that a run has: those of ``COLUMNS``, and of ``FOOTPRINT_COLUMNS`` what its world counts."""
+    has = costs_of(result.world)
+    return COLUMNS | {name: column for name, column in FOOTPRINT_COLUMNS.items() if name.split("_")[0] in has}
+
+
+def costs_of(world: World) -> list[str]:
+    """What a world counts beside VMs: ``"energy"``, ``"carbon"``, ``"egress"``."""
+    counted = {
+        "energy": any(model.power for model in world.models),
+        "carbon": has_carbon(world),
+        "egress": world.egress_usd_per_gb is not None,
+    }
+    return [name for name, is_counted in counted.items() if is_counted]
+
+
+def comparison_tables(results: Mapping[str, Result]) -> tuple[Table, ...]:
+    """What each policy's fleet took, what it cost and how it served, and its footprint where the world counts it."""
     fleet = TextTable(
         "Policies on the same traffic: their fleets", [""], [heading for heading, _, _ in FLEET_COLUMNS.values()], gap=1
     )
@@ -128,17 +167,21 @@ def comparison_tables(results: Mapping[str, Result]) -> tuple[Table, Table]:
         "breaches that some fleet could have avoided, at the environment's prices; IW-F and NIW met: of the attainable; "
         "TTFT: the slower of IW-F and IW-N"
     )
-    for table, columns in ((fleet, FLEET_COLUMNS), (service, SERVICE_COLUMNS)):
+    tables = [(fleet, FLEET_COLUMNS), (service, SERVICE_COLUMNS)]
+    columns = {name: column for name, column in columns_of(next(iter(results.values()))).items() if name in FOOTPRINT_COLUMNS}
+    if columns:
+        tables.append((TextTable("Their footprint", [""], [heading for heading, _, _ in columns.values()], gap=1), columns))
+    for table, columns in tables:
         for name, result in results.items():
             values = figures_of(result)
             table.add_row(name, *(number(values[key] / unit, digits) for key, (_, digits, unit) in columns.items()))
-    return fleet, service
+    return tuple(table for table, _ in tables)
 
 
 def write_table(results: Mapping[str, Result], path: Path) -> None:
     """The figures as a CSV file, one row for each policy."""
     with whole_file(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, ["policy", *COLUMNS])
+        writer = csv.DictWriter(file, ["policy", *columns_of(next(iter(results.values())))])
         writer.writeheader()
         writer.writerows({"policy": name, **figures_of(result)} for name, result in results.items())
 

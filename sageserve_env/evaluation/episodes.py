@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from sageserve_env.env import FleetEnv
-from sageserve_env.env.rewards import TERMS
+from sageserve_env.env.rewards import breaches, dollars
+from sageserve_env.env.row import FleetRow
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, check_policy, policy_name
 from sageserve_env.evaluation.runner import policy_rng
@@ -26,13 +25,21 @@ class EpisodeScore:
 
     Attributes:
         terms: Sums of ``rewards.TERMS`` over the episode, by name.
-        usd: VMs and breaches.
         is_overfull: The episode ended before its horizon because too many requests were in the system.
     """
 
     terms: Mapping[str, float]
-    usd: float
     is_overfull: bool = False
+
+    @property
+    def usd(self) -> float:
+        """VMs, breaches, egress and carbon, in dollars."""
+        return float(dollars(self.terms))
+
+    @property
+    def breaches(self) -> float:
+        """Avoidable breaches of all tiers."""
+        return float(breaches(self.terms))
 
     @property
     def attainment(self) -> dict[str, float]:
@@ -67,6 +74,7 @@ def play_policy(env: FleetEnv, policy: Policy, options: dict[str, Any] | None = 
         InputError: The policy is none, asks for another fleet, or decides what is no valid knobs.
     """
     check_policy(policy)
+    _require_same_fleet(env, policy)
     env.reset(seed=seed, options=options)
     episode = env.episode
     scenario = Scenario(env.setup.problem.name, env.setup.world, episode.workload, env.setup.problem.control_interval_s)
@@ -74,18 +82,25 @@ def play_policy(env: FleetEnv, policy: Policy, options: dict[str, Any] | None = 
     if foresee is not None:
         foresee(episode.workload, episode.workload_seed)
     policy.reset(scenario, policy_rng(seed))
-    sums, is_over = np.zeros(len(TERMS)), False
-    info: dict[str, Any] = {}
+    is_over = False
     while not is_over:
         knobs = policy.decide(env.telemetry())
         try:
-            _, _, _, is_over, info = env.follow(knobs)
+            is_over = env.follow(knobs)[3]
         except InputError as error:
             raise InputError(f"policy '{policy_name(policy)}' at {env.telemetry().now_s:g} s: {error}") from None
-        sums += [info[name] for name in TERMS]
-    return score(dict(zip(TERMS, sums.tolist(), strict=True)), bool(info["is_overfull"]))
+    return episode_score(env)
 
 
-def score(terms: Mapping[str, float], is_overfull: bool = False) -> EpisodeScore:
-    """The score of an episode's summed terms."""
-    return EpisodeScore(terms, terms["vm_usd"] + terms["breach_usd"], is_overfull)
+def _require_same_fleet(env: FleetEnv, policy: Policy) -> None:
+    """Raise InputError where a policy is defined on another fleet than the environment's."""
+    prepare = getattr(policy, "prepare", None)
+    if prepare is not None and prepare(env.setup.world) != env.setup.world:
+        raise InputError(
+            f"policy '{policy_name(policy)}' asks for a fleet of its own; an environment plays all on one: choose another"
+        )
+
+
+def episode_score(row: FleetRow) -> EpisodeScore:
+    """The score of an environment's, or a row's, episode so far."""
+    return EpisodeScore(row.episode_terms, row.is_overfull)

@@ -9,7 +9,8 @@ from rich.table import Table
 from sageserve_env.evaluation.result import Result
 from sageserve_env.sim.metrics import FleetRow, ServiceRow
 from sageserve_env.tables import TextTable, plain
-from sageserve_env.world.schema import Tier
+from sageserve_env.world.costs.carbon import has_carbon
+from sageserve_env.world.schema import Faults, Tier
 
 MILLION = 1e6
 NOTHING = "–"
@@ -89,11 +90,35 @@ def facts_table(result: Result) -> Table:
         f"{number(scaling.scale_ins)} scale-ins",
         f"as the paper's authors count: {number(scaling.peak_15min_h, 1)} instance-hours (most active in each 15 min), "
         f"{number(scaling.waste_by_moves_h, 1)} h of waste (scale-outs × time to redeploy)",
+        *footprint_lines(result),
     )
     table = Table(box=None, show_header=False, padding=(0, 0))
-    for line in lines:
+    for line in (*lines, *fault_lines(result)):
         table.add_row(plain(line))
     return table
+
+
+def footprint_lines(result: Result) -> list[str]:
+    """What the fleet drew and emitted and what traffic between regions cost, where the world counts it."""
+    world, metrics, lines = result.world, result.metrics, []
+    if any(model.power for model in world.models):
+        carbon = f", {number(metrics.fleet_total.carbon_kg, 1)} kg of CO₂ equivalent" if has_carbon(world) else ""
+        lines.append(f"{number(metrics.fleet_total.energy_kwh, 1)} kWh at a PUE of {world.pue:g}{carbon}")
+    if world.egress_usd_per_gb is not None:
+        lines.append(f"{number(metrics.egress_usd, 4)} dollars for traffic between regions")
+    return lines
+
+
+def fault_lines(result: Result) -> tuple[str, ...]:
+    """What went wrong, where the world has faults."""
+    if result.world.faults == Faults():
+        return ()
+    metrics = result.metrics
+    return (
+        f"{number(metrics.failures)} failures and {number(metrics.evictions)} evictions of VMs, {number(metrics.failed_h, 1)} "
+        f"VM-hours without them; {number(metrics.outages)} outages of regions, {duration(metrics.outage_s)} in all; "
+        f"{number(metrics.total.retried)} requests lost and sent anew",
+    )
 
 
 def number(value: float, digits: int = 0) -> str:

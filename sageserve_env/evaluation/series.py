@@ -13,6 +13,8 @@ from sageserve_env.sim.measure import ratio
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.schema import World
 
+HOUR_S = 3600.0
+
 Series = dict[str, NDArray[Any]]
 """Columns by name, each of shape (samples,). See :class:`Sampler`."""
 
@@ -43,7 +45,6 @@ class Sampler:
     """
 
     def __init__(self, world: World, sim: Simulator) -> None:
-        self._price = np.array([vm_type.price_usd_per_h for vm_type in world.vm_types])
         self._names = column_names(world)
         self._rows: list[NDArray[np.float64]] = []
         self._before, self._sums_before = sim.telemetry(), sim.running_sums()
@@ -58,6 +59,7 @@ class Sampler:
         before, sums_before, sums = self._before, self._sums_before, sim.running_sums()
         self._before, self._sums_before = now, sums
         interval_s = now.now_s - before.now_s
+        usd = sums.spending.vm_usd - sums_before.spending.vm_usd
         vm_s = [getattr(now, name) - getattr(before, name) for name in ("active_s", "provisioning_s", "draining_s", "spot_s")]
         parts = (
             [now.now_s, interval_s],
@@ -69,7 +71,7 @@ class Sampler:
             (now.arrived_tokens - before.arrived_tokens).sum(axis=0).ravel() / interval_s,
             *percentiles(sums.ttft_counts - sums_before.ttft_counts, TTFT_SHARES).T,
             ratio((now.slo_met - before.slo_met).sum(axis=0), finished(now) - finished(before)),
-            [now.queued.sum(), now.oldest_queued_s.max(), (sum(vm_s[:3]) * self._price).sum() / interval_s],
+            [now.queued.sum(), now.oldest_queued_s.max(), usd.sum() / (interval_s / HOUR_S)],
         )
         self._rows.append(np.concatenate(parts))
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sageserve_env.registration import IDS, problem_name
-from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, mini_fleet
+from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet, storm_fleet
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
 from sageserve_env.scenarios.sources import (
@@ -26,6 +26,7 @@ from sageserve_env.scenarios.sources import (
 )
 from sageserve_env.scenarios.splits import Split
 from sageserve_env.workload.sources.o365_data import SUCCESSORS
+from sageserve_env.world.globe import UTC_OFFSETS_H
 from sageserve_env.world.measurements import A100, MEASURED_MODELS
 from sageserve_env.world.modern import modern
 from sageserve_env.world.presets import published, published_a100
@@ -89,8 +90,8 @@ ON_THE_HALF_HOUR = Peaks(3.0, 1800.0, 600.0, WORKING_HOURS)
 
 
 def _rotations(curves: tuple[str, ...]) -> list[tuple[str, ...]]:
-    """Each of the curves in each place once."""
-    return [curves[k:] + curves[:k] for k in range(len(curves))]
+    """Each of the curves in each place once; where they repeat, no rotation does."""
+    return list(dict.fromkeys(curves[k:] + curves[:k] for k in range(len(curves))))
 
 
 def _days(curves: tuple[str, ...], *days: str) -> tuple[CurveWindow, ...]:
@@ -127,11 +128,11 @@ def _mini() -> Problem:
         IDS["mini"],
         "One model, Qwen3-32B, on single H100s in three regions for a weekday",
         mini_fleet(),
-        CurveSource((_traffic(MINI_MODEL, 0.5, ON_THE_HOUR),), US_CLOCKS_S),
+        CurveSource((_traffic(MINI_MODEL, 0.5, replace(ON_THE_HOUR, factor=4.0)),), US_CLOCKS_S),
         _splits(*windows),
         control_interval_s=300.0,
         horizon_s=DAY_S,
-        breach_prices_usd=(0.1, 0.1, 0.1),
+        breach_prices_usd=(0.4, 0.4, 0.4),
     )
 
 
@@ -139,8 +140,8 @@ def _day() -> Problem:
     traffic = (
         _traffic("llama-3.1-8b", 1.6, ON_THE_HOUR),
         _traffic("qwen3-32b", 0.9, ON_THE_HALF_HOUR),
-        _traffic("llama-3.1-70b", 1.0, ON_THE_HOUR),
-        _traffic("kimi-k2.5", 0.7, ON_THE_HALF_HOUR),
+        _traffic("llama-3.1-70b", 1.2, ON_THE_HOUR),
+        _traffic("kimi-k2.5", 1.0, ON_THE_HALF_HOUR),
     )
     return Problem(
         "day",
@@ -151,7 +152,7 @@ def _day() -> Problem:
         _splits(_days(CURVES, *TRAIN_DAYS), _days(CURVES, *VALIDATION_DAYS), _days(CURVES, *TEST_DAYS)),
         control_interval_s=300.0,
         horizon_s=DAY_S,
-        breach_prices_usd=(0.2, 0.2, 0.2),
+        breach_prices_usd=(0.5, 0.5, 0.5),
     )
 
 
@@ -170,12 +171,35 @@ def _burst() -> Problem:
     day = _day()
     assert isinstance(day.source, CurveSource)
     traffic = tuple(
-        replace(each, peaks=Peaks(6.0, start_s, 600.0, WORKING_HOURS))
+        replace(each, peaks=Peaks(5.0, start_s, 600.0, WORKING_HOURS))
         for each, start_s in zip(day.source.traffic, (0.0, 900.0, 1800.0, 2700.0), strict=True)
     )
-    summary = "The fleet of Day under peaks of six times the traffic, one model after the other in each working hour"
+    summary = "The fleet of Day under peaks of five times the traffic, one model after the other in each working hour"
     fleet, source = day_fleet("burst", BURST_VMS), replace(day.source, traffic=traffic)
     return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
+
+
+def _storm() -> Problem:
+    summary = "The fleet of Day with failures, outages, evictions and lead times that nobody knows"
+    return replace(_day(), name="storm", id=IDS["storm"], summary=summary, fleet=storm_fleet())
+
+
+GLOBE_SHARES = tuple(dict.fromkeys(UTC_OFFSETS_H, 1 / len(UTC_OFFSETS_H)).items())
+GLOBE_CLOCKS_S = tuple((region, hours * HOUR_S) for region, hours in UTC_OFFSETS_H.items())
+
+
+def _globe() -> Problem:
+    day = _day()
+    assert isinstance(day.source, CurveSource)
+    traffic = tuple(replace(each, regions=GLOBE_SHARES) for each in day.source.traffic)
+    return replace(
+        day,
+        name="globe",
+        id=IDS["globe"],
+        summary="Four models in six regions round the globe: money, carbon and latency, with traffic that follows the sun",
+        fleet=globe_fleet(),
+        source=CurveSource(traffic, GLOBE_CLOCKS_S),
+    )
 
 
 AZURE_MODELS = ("llama-2-70b", "bloom-176b")
@@ -259,6 +283,8 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
     "day": _day,
     "week": _week,
     "burst": _burst,
+    "storm": _storm,
+    "globe": _globe,
     "azure": _azure,
     "paper": _paper,
     "scale2025": _scale2025,

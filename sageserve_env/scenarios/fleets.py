@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from sageserve_env.world.globe import globe
 from sageserve_env.world.modern import modern
-from sageserve_env.world.schema import TIERS, LeadTimes, Pool, Tier, World
+from sageserve_env.world.schema import TIERS, Faults, LeadTimes, Pool, Tier, World
 
 HOUR_S = 3600.0
 
@@ -25,7 +26,7 @@ LEAD_TIMES = LeadTimes(reclaim_s=600.0, redeploy_s=1200.0, remote_fetch_s=7200.0
 MINI_MODEL = "qwen3-32b"
 MINI_VMS = {"h100-x1": 12}
 
-DAY_VMS = {"h100-x1": 14, "h100-x4": 7, "h200-x8": 6}
+DAY_VMS = {"h100-x1": 16, "h100-x4": 8, "h200-x8": 8}
 """Fewer than all models want at their peaks [A], which do not fall together: they hand VMs to each other."""
 
 BURST_VMS = {"h100-x1": 24, "h100-x4": 12, "h200-x8": 10}
@@ -35,9 +36,44 @@ DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5":
 """Instances in each region at the start [A]: near what the day's first hours need."""
 
 
+STORM_VMS = {"h100-x1": 22, "h100-x4": 10, "h200-x8": 9}
+"""More than Day's [A], as some are always down."""
+
+STORM = Faults(
+    failures_per_vm_day=0.042,
+    outages_per_region_day=0.1,
+    lead_time_sigma=0.3,
+    spot_leave_median_s=60.0,
+    spot_leave_p90_s=300.0,
+    evicted_vm_types=("h100-x1",),
+    eviction_notice_s=120.0,
+    up_median_s=4 * HOUR_S,
+    up_p90_s=16 * HOUR_S,
+    router_telemetry_s=15.0,
+)
+"""Ten times the measured rate of failures, with the measured repairs; single GPUs are spot VMs that stay for hours; a region is out
+on one day in four [A]."""
+
+GLOBE_VMS = {"h100-x1": 10, "h100-x4": 5, "h200-x8": 5}
+GLOBE_START = {"llama-3.1-8b": 2, "qwen3-32b": 2, "llama-3.1-70b": 1, "kimi-k2.5": 1}
+
+NIGHT_DISCOUNT = 0.4
+"""On the price of VMs from ten in the evening to six [A]: of the order of what spare capacity is sold for."""
+
+
 def day_fleet(name: str = "day", vms: dict[str, int] = DAY_VMS) -> World:
     """Four models in three regions that share three types of VMs."""
     return _fleet(name, vms, DAY_START)
+
+
+def storm_fleet() -> World:
+    """The fleet of Day where much goes wrong."""
+    return replace(_fleet("storm", STORM_VMS, DAY_START), faults=STORM)
+
+
+def globe_fleet() -> World:
+    """The same models in six regions on five continents, with prices, carbon and egress."""
+    return _posed(globe(off_peak_discount=NIGHT_DISCOUNT), "globe", GLOBE_VMS, GLOBE_START)
 
 
 def mini_fleet() -> World:
@@ -51,8 +87,12 @@ def mini_fleet() -> World:
 
 
 def _fleet(name: str, vms: dict[str, int], start: dict[str, int]) -> World:
-    """The modern world with these VMs in each region and these instances at the start; endpoints may be empty."""
-    world = modern()
+    """The modern world with these VMs in each region and these instances at the start."""
+    return _posed(modern(), name, vms, start)
+
+
+def _posed(world: World, name: str, vms: dict[str, int], start: dict[str, int]) -> World:
+    """A world with the levels and lead times of the problems; endpoints may be empty."""
     return replace(
         world,
         name=name,

@@ -8,6 +8,7 @@ import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
+from sageserve_env.workload.intensity import Intensity
 from sageserve_env.workload.transforms.compose import Composable
 from sageserve_env.workload.transforms.weightings import BEFORE
 from sageserve_env.world.schema import TIERS
@@ -88,6 +89,18 @@ class Shares:
 
     models: dict[str, float]
     tiers: dict[str, float]
+
+    @classmethod
+    def of(cls, intensity: Intensity) -> Shares:
+        """Those of the requests that rates lead to expect."""
+        models: dict[str, float] = {}
+        tiers = dict.fromkeys(TIERS, 0.0)
+        expected = intensity.expected() / intensity.expected().sum()
+        for series, share in zip(intensity.series, expected.tolist(), strict=True):
+            models[series.model] = models.get(series.model, 0.0) + share
+            for tier, part in zip(TIERS, series.tiers, strict=True):
+                tiers[tier] += share * part / sum(series.tiers)
+        return cls(models, tiers)
 
 
 def _reweighted(shares: dict[str, float], factors: Factors) -> dict[str, float]:

@@ -9,9 +9,10 @@ from sageserve_env.sim.breaches import book_breach, decodes_late
 from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.latency import bin_of
 from sageserve_env.sim.niw import signal
-from sageserve_env.sim.routing import write_log
+from sageserve_env.sim.routing import pay_egress, write_log
 from sageserve_env.sim.state import DECODE_QUEUE, DRAINING, E2E, FCFS, N_TIERS, NIW, NONE, TPOT, TTFT, Sim
 from sageserve_env.sim.timing import decode_iteration_s, iterations_until, prefill_iteration_s, run_s, tokens_to_prefill
+from sageserve_env.sim.usage import draw
 from sageserve_env.sim.vms import donate, source_of, take_kv
 
 
@@ -204,6 +205,8 @@ def start_iteration(s: Sim, vm: int) -> None:
     """Admit what waits and start the next run; an instance left with nothing idles, and becomes spot if it was draining."""
     inst, now_s = s.instance[vm], s.clock[0].now_s
     admit(s, vm)
+    if s.settings[0].has_power:
+        draw(s, vm)
     inst.is_cut = 0
     inst.run_start_s = now_s
     if inst.prefills > 0:
@@ -305,6 +308,8 @@ def complete(s: Sim, vm: int, slot: int) -> None:
     inst, request = s.instance[vm], s.flight[slot]
     endpoint = inst.endpoint
     inst.pending_tokens -= 1
+    if s.settings[0].has_egress:
+        pay_egress(s, slot, inst.region, request.origin, request.output)
     take_kv(s, vm, -(request.prompt + request.output))
     record(s, endpoint * N_TIERS + request.tier, slot)
     write_log(s, slot, False)
@@ -325,7 +330,8 @@ def record(s: Sim, lane_index: int, slot: int) -> None:
     lane.output_tokens += request.output
     lane.ttft_sum_s += ttft_s
     lane.e2e_sum_s += e2e_s
-    if (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s and not decodes_late(s, slot):
+    in_time = (e2e_s if request.tier == NIW else ttft_s) <= s.tier[request.tier].slo_s and not decodes_late(s, slot)
+    if in_time and not request.breached:  # it may have been late before a fault took it
         lane.slo_met += 1
     else:
         book_breach(s, slot)

@@ -9,7 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.sim import state as st
+from sageserve_env.sim.faults.sources import fault_laws, fault_sources, spot_leave
 from sageserve_env.workload.request import preference_orders
+from sageserve_env.world.costs.carbon import carbon_intensity, has_carbon
+from sageserve_env.world.costs.prices import egress_usd_per_token, has_hourly_prices, price_factors
 from sageserve_env.world.schema import IterationModel, Model, World
 
 Array = NDArray[Any]
@@ -30,6 +33,10 @@ def world_tables(world: World) -> dict[str, Array]:
         "delay_s": delay_s,
         "delay_class": delay_class,
         "preference": preference_orders(len(world.regions)),
+        "egress_usd": egress_usd_per_token(world),
+        "carbon": carbon_intensity(world),
+        "price_factor": price_factors(world),
+        "fault_law": fault_laws(world.faults),
     }
     for table in tables.values():
         table.flags.writeable = False
@@ -54,6 +61,10 @@ def settings(world: World) -> Array:
         "reclaim_s": world.lead_times.reclaim_s,
         "redeploy_s": world.lead_times.redeploy_s,
         "remote_fetch_s": world.lead_times.remote_fetch_s,
+        "lead_time_sigma": world.faults.lead_time_sigma,
+        **spot_leave(world.faults),
+        "eviction_notice_s": world.faults.eviction_notice_s,
+        "router_telemetry_s": world.faults.router_telemetry_s,
         "budget_tokens": world.serving.prefill_budget_tokens or NO_BUDGET,
         "max_batch": world.serving.max_batch,
         "two_step": world.serving.kv_admission == "two_step",
@@ -71,6 +82,11 @@ def settings(world: World) -> Array:
         "lead_time_pauses": world.scaling.lead_time_holds == "next_move",
         "drain_last": world.scaling.drains == "last",
         "reclaim_draining": world.scaling.reclaims_draining,
+        "top_price_factor": price_factors(world).max() or 1.0,
+        "has_power": any(model.power for model in world.models),
+        "has_carbon": has_carbon(world),
+        "has_egress": world.egress_usd_per_gb is not None,
+        "has_hourly_prices": has_hourly_prices(world),
     }
     for name, value in values.items():
         row[name] = value
@@ -114,7 +130,7 @@ def delays(world: World) -> tuple[Array, Array]:
 
 
 def profiles(world: World) -> tuple[Array, Array, Array]:
-    """Iteration times: profiles (M * K,), all prefill knots, and decode seconds by batch size (M * K, BATCH_LIMIT + 1)."""
+    """Times and power: profiles (M * K,), all prefill knots, and decode seconds by batch size (M * K, BATCH_LIMIT + 1)."""
     n = len(world.models) * len(world.vm_types)
     rows = np.zeros(n, st.PROFILE)
     decode_s = np.zeros((n, st.BATCH_LIMIT + 1))
@@ -137,6 +153,11 @@ def profiles(world: World) -> tuple[Array, Array, Array]:
             row["kind"], row["knots"], row["first_knot"] = st.TABLES, len(profile.prefill.tokens), len(knots)
             knots.extend(zip(profile.prefill.tokens, profile.prefill.seconds, strict=True))
             decode_s[index] = extended(profile.decode.tokens, profile.decode.seconds, batches)
+        power = model.power.get(vm_type.name)
+        if power is not None:
+            for name in ("idle_w", "base_w", "span_w"):
+                row[name] = world.pue * getattr(power, name)
+            row["half_batch"] = power.half_batch
     return rows, np.array(knots, st.KNOT), decode_s
 
 
@@ -165,7 +186,9 @@ def initial_state(world: World, *, n_envs: int = 1, max_in_flight: int = 1024) -
     n_endpoints = n_regions * n_models * len(world.pools)
     vms = [sum(region.vm_capacity.values()) for region in world.regions]
     n_ways = len(delays(world)[0])
-    leaves = 1 << (n_ways + sum(vms)).bit_length()
+    places = vm_places(world)
+    faults = fault_sources(world, places)
+    leaves = leaves_of(n_ways + 1 + len(places) + (len(faults) > 0))
     shapes = {
         "clock": ((1,), st.CLOCK),
         "event": ((2 * leaves,), st.EVENT),
@@ -186,35 +209,46 @@ def initial_state(world: World, *, n_envs: int = 1, max_in_flight: int = 1024) -
         "stored": ((n_regions * n_models,), np.dtype(np.uint8)),
         "model_knobs": ((n_models,), st.MODEL_KNOBS),
         "region_weight": ((n_models, n_regions), np.dtype(np.float64)),
+        "outage": ((n_regions,), st.OUTAGE),
+        "lost": ((1,), st.QUEUE),
+        "fault": (faults.shape, st.FAULT),
+        "fault_event": ((2 * leaves_of(len(faults)),), st.EVENT),
     }
     arrays: dict[str, Array] = {name: np.zeros((n_envs, *shape), dtype) for name, (shape, dtype) in shapes.items()}
     fill_empty_lists(arrays)
-    fill_places(arrays, world)
+    fill_places(arrays, world, places)
+    arrays["fault"][...] = faults
     return arrays
+
+
+def leaves_of(sources: int) -> int:
+    """Leaves of a tournament tree over so many sources: a power of two."""
+    return 1 << max(sources - 1, 0).bit_length()
 
 
 def fill_empty_lists(arrays: dict[str, Array]) -> None:
     """Mark every list as empty and every event source as having no event."""
-    for name in ("transit", "held", "central", "queue"):
+    for name in ("transit", "held", "central", "queue", "lost"):
         arrays[name]["head"] = arrays[name]["tail"] = st.NONE
     arrays["clock"]["flight_free"] = st.NONE
     arrays["instance"]["prefill_head"] = arrays["instance"]["prefill_tail"] = st.NONE
-    arrays["event"]["time_s"] = np.inf
+    arrays["event"]["time_s"] = arrays["fault_event"]["time_s"] = np.inf
 
 
-def fill_places(arrays: dict[str, Array], world: World) -> None:
+def vm_places(world: World) -> list[tuple[int, int]]:
+    """Region and VM type of each VM, in the order of the world's regions, then of its types."""
+    types = list(enumerate(world.vm_types))
+    return [
+        (r, k) for r, region in enumerate(world.regions) for k, kind in types for _ in range(region.vm_capacity.get(kind.name, 0))
+    ]
+
+
+def fill_places(arrays: dict[str, Array], world: World, places: list[tuple[int, int]]) -> None:
     """Write where each endpoint and VM is; every VM begins as spot and blank, and every region stores the models it lists."""
     n_models, n_types = len(world.models), len(world.vm_types)
     index = list(itertools.product(range(len(world.regions)), range(n_models), range(len(world.pools))))
     for column, name in enumerate(("region", "model", "pool")):
         arrays["endpoint"][name] = [row[column] for row in index]
-    type_index = {vm_type.name: k for k, vm_type in enumerate(world.vm_types)}
-    places = [
-        (r, type_index[name])
-        for r, region in enumerate(world.regions)
-        for name, count in by_type(world, region.vm_capacity)
-        for _ in range(count)
-    ]
     arrays["instance"]["region"] = [place[0] for place in places]
     arrays["instance"]["vm_type"] = [place[1] for place in places]
     arrays["instance"]["model"] = arrays["instance"]["endpoint"] = st.NONE
@@ -223,8 +257,3 @@ def fill_places(arrays: dict[str, Array], world: World) -> None:
     for r, region in enumerate(world.regions):
         for m, model in enumerate(world.models):
             arrays["stored"][:, r * n_models + m] = region.stored_models is None or model.name in region.stored_models
-
-
-def by_type(world: World, capacity: dict[str, int]) -> list[tuple[str, int]]:
-    """A region's VMs in the order of the world's VM types."""
-    return [(vm_type.name, capacity.get(vm_type.name, 0)) for vm_type in world.vm_types]

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
+from sageserve_env.sim.faults.outages import is_outage
 from sageserve_env.sim.heap import SLOT_BITS, SLOT_MASK
 from sageserve_env.sim.state import (
     ACTIVE,
     DECODE_QUEUE,
+    DOWN,
     DRAINING,
+    FAILED,
     N_QUEUES,
     N_TIERS,
     NONE,
@@ -27,6 +30,7 @@ INVARIANTS = {
     6: "clock: no pending event lies in the past",
     7: "queues: an instance's pending tokens, context tokens and waiting requests are those of its lists and its batch",
     8: "work: an instance with members runs, one without has nothing waiting",
+    9: "faults: a VM is down exactly while some fault keeps it down, and nothing is at, or on its way to, a region that is out",
 }
 """What each number verifies."""
 
@@ -56,6 +60,8 @@ def first_broken(*arrays: Any) -> int:
             return 4
     if not vms_agree(s):
         return 5
+    if not faults_agree(s) or not outages_are_empty(s):
+        return 9
     return 0 if s.event[1].time_s >= clock.now_s else 6
 
 
@@ -99,12 +105,12 @@ def placed(s: Sim) -> int:
 
 @kernel
 def lanes_agree(s: Sim) -> bool:
-    """Whether each lane's waiting, running and completed requests are those that ever reached it, and its lists' sums."""
+    """Whether each lane's waiting, running, completed and lost requests are all that reached it, and its lists' sums."""
     running = 0
     waiting = 0
     for lane in range(s.lane.shape[0]):
         row = s.lane[lane]
-        if row.waiting < 0 or row.running < 0 or row.routed != row.waiting + row.running + row.completed:
+        if row.waiting < 0 or row.running < 0 or row.routed != row.waiting + row.running + row.completed + row.lost:
             return False
         running += row.running
         waiting += row.waiting
@@ -244,12 +250,13 @@ def vms_agree(s: Sim) -> bool:
         if active != ep.active or provisioning != ep.provisioning or draining != ep.draining:
             return False
     for place in range(s.spot.shape[0]):
-        vms = 0
+        vms = failed = 0
         for vm in range(s.instance.shape[0]):
             inst = s.instance[vm]
-            if inst.state == SPOT and inst.region * vm_types + inst.vm_type == place:
-                vms += 1
-        if vms != s.spot[place].vms:
+            if inst.region * vm_types + inst.vm_type == place:
+                vms += inst.state == SPOT
+                failed += inst.state == FAILED
+        if vms != s.spot[place].vms or failed != s.spot[place].failed:
             return False
     return True
 
@@ -262,3 +269,52 @@ def count_vms(s: Sim, endpoint: int, vm_type: int, state: int) -> int:
         inst = s.instance[vm]
         n += inst.endpoint == endpoint and inst.vm_type == vm_type and inst.state == state
     return n
+
+
+@kernel
+def faults_agree(s: Sim) -> bool:
+    """Whether what keeps VMs and regions down is what the sources of faults say, and the first of these is the next event."""
+    for region in range(s.region.shape[0]):
+        if s.outage[region].causes != causes(s, region, NONE):
+            return False
+    for vm in range(s.instance.shape[0]):
+        inst = s.instance[vm]
+        is_out = s.outage[inst.region].causes > 0
+        if inst.causes != causes(s, inst.region, vm) + is_out or (inst.state == FAILED) != (inst.causes > 0):
+            return False
+    return s.fault.shape[0] == 0 or s.event[fault_leaf(s)].time_s == s.fault_event[1].time_s
+
+
+@kernel
+def fault_leaf(s: Sim) -> int:
+    """The node of the tournament tree where faults are, behind the VMs."""
+    return s.event.shape[0] // 2 + s.transit.shape[0] + 1 + s.instance.shape[0]
+
+
+@kernel
+def causes(s: Sim, region: int, vm: int) -> int:
+    """Sources of faults that keep a VM down, or its region where ``vm`` is ``NONE``."""
+    n = 0
+    for place in range(s.fault.shape[0]):
+        source = s.fault[place]
+        is_own = source.region == region and source.vm == vm and (vm != NONE or is_outage(source))
+        n += source.phase == DOWN and is_own
+    return n
+
+
+@kernel
+def outages_are_empty(s: Sim) -> bool:
+    """Whether no request is on its way to a region that is out, or held there, and none is lost; some region is up."""
+    up = 0
+    for region in range(s.region.shape[0]):
+        up += s.outage[region].causes == 0
+    for way in range(s.transit.shape[0]):
+        slot = s.transit[way].head
+        while slot != NONE:
+            if s.outage[s.endpoint[s.flight[slot].endpoint].region].causes > 0:
+                return False
+            slot = s.flight[slot].next
+    for endpoint in range(s.endpoint.shape[0]):
+        if s.held[endpoint].head != NONE and s.outage[s.endpoint[endpoint].region].causes > 0:
+            return False
+    return up > 0 and s.lost[0].head == NONE

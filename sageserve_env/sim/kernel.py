@@ -8,6 +8,7 @@ from sageserve_env.compile import entry_point, kernel
 from sageserve_env.sim.admission import rejoin_expired
 from sageserve_env.sim.batching import iteration_end, reach_region
 from sageserve_env.sim.events import schedule
+from sageserve_env.sim.faults.events import fault
 from sageserve_env.sim.queues import has_room
 from sageserve_env.sim.routing import arrival
 from sageserve_env.sim.scaling import best_spot, enforce_bounds, instance_ready, scale_by_utilization, scale_tick
@@ -59,11 +60,13 @@ def run(s: Sim, until_s: float, is_last_chunk: bool, max_events: int) -> int:
 
 @kernel
 def handle(s: Sim, source: int) -> None:
-    """Call the handler of what happened: sources are the ways between regions, the tick, then the VMs."""
+    """Call the handler of what happened: sources are the ways between regions, the tick, the VMs, then faults."""
     ways = s.transit.shape[0]
     if source > ways:
         vm = source - ways - 1
-        if s.instance[vm].state == PROVISIONING:
+        if vm == s.instance.shape[0]:
+            fault(s)
+        elif s.instance[vm].state == PROVISIONING:
             instance_ready(s, vm)
         else:
             iteration_end(s, vm)

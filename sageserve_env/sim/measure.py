@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from sageserve_env.sim import state as st
 from sageserve_env.sim.latency import percentiles
 from sageserve_env.sim.metrics import ALL, FleetRow, Metrics, ServiceRow, SpotRow
+from sageserve_env.sim.spending import Spending
 from sageserve_env.sim.telemetry import open_vm_seconds
 from sageserve_env.world.schema import World
 
@@ -43,7 +44,7 @@ LANE_SUMS = (
     "e2e_sum_s",
     "tpot_sum_s",
 )
-ORIGIN_SUMS = ("arrived", "rejected", "queued", "promoted")
+ORIGIN_SUMS = ("arrived", "rejected", "queued", "promoted", "retried")
 FLEET_SUMS = ("active", "provisioning", "draining", "scale_outs", "scale_ins")
 FREED_TIER = 255
 
@@ -55,17 +56,19 @@ class RunningSums:
     Attributes:
         ttft_counts: Completed requests by time to first token, in the bins of ``sim.latency``, shape (T, N_BINS).
         kv_used, kv_capacity: KV token-seconds in use, and had, by each endpoint's active instances, shape (N,).
+        spending: Dollars, energy, carbon.
     """
 
     ttft_counts: NDArray[np.int64]
     kv_used: NDArray[np.float64]
     kv_capacity: NDArray[np.float64]
+    spending: Spending
 
 
-def read_running_sums(arrays: dict[str, Any]) -> RunningSums:
+def read_running_sums(arrays: dict[str, Any], spending: Spending) -> RunningSums:
     """The running sums of one environment's state, as for :func:`read_metrics`."""
     hist = arrays["hist"].reshape(-1, st.N_TIERS, st.N_LATENCIES, st.N_BINS)
-    return RunningSums(hist[:, :, st.TTFT].sum(axis=0, dtype=np.int64), *kv_token_seconds(arrays))
+    return RunningSums(hist[:, :, st.TTFT].sum(axis=0, dtype=np.int64), *kv_token_seconds(arrays), spending)
 
 
 def kv_token_seconds(arrays: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -76,24 +79,36 @@ def kv_token_seconds(arrays: dict[str, Any]) -> tuple[NDArray[np.float64], NDArr
     return used, endpoint["kv_capacity_integral"] + endpoint["kv_capacity"] * since_s
 
 
-def read_metrics(world: World, arrays: dict[str, Any]) -> Metrics:
+def read_metrics(world: World, arrays: dict[str, Any], spending: Spending) -> Metrics:
     """The metrics of one environment's state.
 
     Args:
         world: The world that the state belongs to.
         arrays: The state of one environment, by the names in ``STATE_FIELDS``, without the environment axis.
+        spending: What that state has spent.
     """
     clock = arrays["clock"][0]
-    service, fleet = service_cells(world, arrays), fleet_cells(world, arrays)
+    service, fleet = service_cells(world, arrays), fleet_cells(world, arrays, spending)
     return Metrics(
         now_s=float(clock["now_s"]),
         events=int(clock["events"]),
         preempted=int(clock["preempted"]),
         blocked_scale_outs=int(clock["blocked_scale_outs"]),
+        failures=int(clock["failures"]),
+        evictions=int(clock["evictions"]),
+        outages=int(arrays["outage"]["outages"].sum()),
+        outage_s=outage_s(arrays),
         service=tuple(row for scope in SERVICE_SCOPES for row in service_rows(world, scope, service)),
         fleet=tuple(row for scope in FLEET_SCOPES for row in fleet_rows(world, scope, fleet)),
         spot=spot_rows(world, arrays),
+        egress_usd=float(spending.egress_usd.sum()),
     )
+
+
+def outage_s(arrays: dict[str, Any]) -> float:
+    """Seconds that regions were out up to now, summed over regions."""
+    outage, now_s = arrays["outage"], arrays["clock"][0]["now_s"]
+    return float((outage["out_s"] + np.where(outage["causes"] > 0, now_s - outage["since_s"], 0.0)).sum())
 
 
 def service_cells(world: World, arrays: dict[str, Any]) -> Cells:
@@ -130,6 +145,7 @@ def unfinished_cells(world: World, arrays: dict[str, Any]) -> Cells:
     is_overdue = first_s - requests["arrival_s"] > np.array([level.slo_s for level in world.tiers])[tier]
     tpot_s = np.array([level.tpot_s or np.inf for level in world.tiers])[tier]
     is_overdue |= now_s - requests["first_token_s"] > tpot_s * np.maximum(requests["output"] - 1, 1)
+    is_overdue |= requests["breached"] != 0  # late before a fault took it
     age_s = now_s - requests["arrival_s"]
     return {
         "sent": tally(place[is_sent], shape),
@@ -208,8 +224,8 @@ def named(axes: tuple[int, ...], place: tuple[int, ...], *names: list[str]) -> l
     return [ALL if axis in axes else names[axis][index] for axis, index in enumerate(place)]
 
 
-def fleet_cells(world: World, arrays: dict[str, Any]) -> Cells:
-    """Instances, hours, dollars and memory byte-seconds by (region, model, VM type), pools merged; memory over all types."""
+def fleet_cells(world: World, arrays: dict[str, Any], spending: Spending) -> Cells:
+    """Instances, hours, costs and memory byte-seconds by (region, model, VM type), pools merged; memory over all types."""
     places = (len(world.regions), len(world.models), len(world.pools))
     fleet = arrays["fleet"].reshape(*places, len(world.vm_types))
     open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))
@@ -217,7 +233,6 @@ def fleet_cells(world: World, arrays: dict[str, Any]) -> Cells:
         f"{name}_h": (fleet[f"{name}_s"] + open_s[name].reshape(fleet.shape)).sum(axis=2) / HOUR_S
         for name in ("active", "provisioning", "draining")
     }
-    price = np.array([vm_type.price_usd_per_h for vm_type in world.vm_types])
     token_bytes = np.array([model.kv_bytes_per_token for model in world.models])[:, None]
     used, capacity = (token_s.reshape(places) for token_s in kv_token_seconds(arrays))
     return {
@@ -225,7 +240,9 @@ def fleet_cells(world: World, arrays: dict[str, Any]) -> Cells:
         **hours,
         "peak_15min_h": quarter_peaks_s(arrays).reshape(fleet.shape).sum(axis=2) / HOUR_S,
         "waste_by_moves_h": fleet["scale_outs"].sum(axis=2) * world.lead_times.redeploy_s / HOUR_S,
-        "dollars": sum(hours.values()) * price,
+        "dollars": spending.vm_usd.reshape(fleet.shape).sum(axis=2),
+        "energy_kwh": spending.energy_kwh.reshape(fleet.shape).sum(axis=2),
+        "carbon_kg": spending.carbon_kg.reshape(fleet.shape).sum(axis=2),
         "kv_used": used.sum(axis=2, keepdims=True) * token_bytes,
         "kv_capacity": capacity.sum(axis=2, keepdims=True) * token_bytes,
     }
@@ -258,10 +275,12 @@ def fleet_rows(world: World, scope: str, cells: Cells) -> list[FleetRow]:
 
 def spot_rows(world: World, arrays: dict[str, Any]) -> tuple[SpotRow, ...]:
     """One row for each region and VM type."""
-    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))["spot"]
-    hours = (arrays["spot"]["spot_s"] + open_s.ravel()) / HOUR_S
+    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))
+    spot = arrays["spot"]
+    donated_h, failed_h = ((spot[f"{name}_s"] + open_s[name].ravel()) / HOUR_S for name in ("spot", "failed"))
+    vms, failed = spot["vms"].tolist(), spot["failed"].tolist()
     places = itertools.product(world.regions, world.vm_types)
     return tuple(
-        SpotRow(region.name, vm_type.name, int(arrays["spot"]["vms"][index]), float(hours[index]))
+        SpotRow(region.name, vm_type.name, vms[index], float(donated_h[index]), failed[index], float(failed_h[index]))
         for index, (region, vm_type) in enumerate(places)
     )

@@ -20,8 +20,8 @@ class ServiceRow:
     """How requests fared. What was never measured is NaN.
 
     A region is the one that served, save in ``arrived``, ``arrived_prompt_tokens``, ``rejected``, ``queued``, ``promoted``,
-    ``oldest_queued_s``: there it is the region of origin. Rows that merge regions balance: arrived = rejected + completed +
-    travelling + waiting + running + queued. The rejected count as missed and unattainable in their region of origin.
+    ``retried``, ``oldest_queued_s``: there it is the region of origin. Rows that merge regions balance: arrived = rejected +
+    completed + travelling + waiting + running + queued. The rejected count as missed and unattainable in their region of origin.
 
     Attributes:
         scope: What tells the row from others: ``"total"``, ``"tier"``, ``"model"``, ``"model-tier"``, ``"region"`` or
@@ -31,6 +31,7 @@ class ServiceRow:
         travelling, waiting, running: In flight now: on the way to a region, at an endpoint, admitted to an instance.
         queued: Non-interactive requests in the central queue now.
         promoted: Non-interactive requests that grew so old there that they were routed as interactive.
+        retried: Times that a request was lost to a fault and went back to the global router, to be served from the start.
         arrived_prompt_tokens: Prompt tokens of the arrived.
         prompt_tokens, output_tokens: Tokens of the completed.
         slo_met: Requests completed within their service level: time to first token for IW-F and IW-N, completion for NIW, and
@@ -41,7 +42,8 @@ class ServiceRow:
             whole output) on an idle instance and the network alone take longer.
         slo_attainment: slo_met / (slo_met + slo_missed).
         slo_attainment_of_attainable: The same without the unattainable.
-        ttft_mean_s, ttft_p50_s, ...: Time to first token of the completed, from arrival at the global router.
+        ttft_mean_s, ttft_p50_s, ...: Time to first token of the completed, from arrival at the global router; of one that was
+            lost to a fault, the first token of the answer that it got in the end.
         tpot_mean_s, tpot_p50_s, ...: Time for each output token after the first, of the completed that have two tokens or more.
         e2e_mean_s, e2e_p50_s, ...: Time from arrival to completion; for NIW, the age at completion.
         oldest_queued_s, oldest_unfinished_s: Greatest age now in the central queue, and of all unfinished requests; 0 if none.
@@ -59,6 +61,7 @@ class ServiceRow:
     running: int
     queued: int
     promoted: int
+    retried: int
     arrived_prompt_tokens: int
     prompt_tokens: int
     output_tokens: int
@@ -106,7 +109,9 @@ class FleetRow:
         waste_by_moves_h: Waste as they count it: ``scale_outs`` times the world's time to redeploy a VM, whatever each took.
         mean_utilization: Effective memory utilization, 0 to 1: byte-seconds of KV memory in use over byte-seconds that active
             instances had; over all VM types of the model and region, whichever type the row names. NaN if none was active.
-        dollars: Active, provisioning and draining hours at list price.
+        dollars: Active, provisioning and draining hours at the list price of region and hour.
+        energy_kwh: Energy of all instances, the data centre's share included; 0 in worlds without power.
+        carbon_kg: Carbon of that energy, by region and hour; 0 in worlds without carbon.
     """
 
     scope: str
@@ -125,16 +130,23 @@ class FleetRow:
     waste_by_moves_h: float
     mean_utilization: float
     dollars: float
+    energy_kwh: float
+    carbon_kg: float
 
 
 @dataclass(frozen=True)
 class SpotRow:
-    """VMs of a region and type that served nobody: ``vms`` now, and the hours donated to spot customers so far."""
+    """VMs of a region and type that served nobody: ``vms`` now, and the hours donated to spot customers so far.
+
+    ``failed`` are not there now, be it by a failure, an eviction or an outage of the region, and ``failed_h`` their hours so far.
+    """
 
     region: str
     vm_type: str
     vms: int
     donated_h: float
+    failed: int
+    failed_h: float
 
 
 @dataclass(frozen=True)
@@ -146,18 +158,27 @@ class Metrics:
         events: Events simulated.
         preempted: Requests that gave up their memory before decoding, to be prefilled anew.
         blocked_scale_outs: Attempts to add an instance that found no spot VM.
+        failures, evictions: Of VMs, so far, also of such as were down for another reason.
+        outages: Of regions, so far.
+        outage_s: Seconds that regions were out so far, summed over regions.
         service: Rows of every scope, ``"total"`` first.
         fleet: Rows of every scope, ``"total"`` first.
         spot: One row for each region and VM type.
+        egress_usd: Dollars for prompts sent to other regions and outputs sent back; 0 in worlds without egress.
     """
 
     now_s: float
     events: int
     preempted: int
     blocked_scale_outs: int
+    failures: int
+    evictions: int
+    outages: int
+    outage_s: float
     service: tuple[ServiceRow, ...]
     fleet: tuple[FleetRow, ...]
     spot: tuple[SpotRow, ...]
+    egress_usd: float
 
     @property
     def total(self) -> ServiceRow:
@@ -173,6 +194,11 @@ class Metrics:
     def spot_donated_h(self) -> float:
         """VM-hours donated to spot customers, all regions and types."""
         return sum(row.donated_h for row in self.spot)
+
+    @property
+    def failed_h(self) -> float:
+        """VM-hours that VMs were not there, all regions and types."""
+        return sum(row.failed_h for row in self.spot)
 
     def service_by(self, scope: str) -> tuple[ServiceRow, ...]:
         """The service rows of one scope.

@@ -70,6 +70,25 @@ def insert(flight: Any, queue: Any, slot: int) -> None:
 
 
 @kernel
+def put_back(flight: Any, queue: Any, slot: int) -> None:
+    """Put a request back into a list ordered by ``key_s``, before its equals. From the front: it was there before."""
+    request = flight[slot]
+    behind = queue.head
+    while behind != NONE and flight[behind].key_s < request.key_s:
+        behind = flight[behind].next
+    request.next = behind
+    request.prev = queue.tail if behind == NONE else flight[behind].prev
+    if request.prev == NONE:
+        queue.head = slot
+    else:
+        flight[request.prev].next = slot
+    if behind == NONE:
+        queue.tail = slot
+    else:
+        flight[behind].prev = slot
+
+
+@kernel
 def pop(flight: Any, queue: Any) -> int:
     """Take the first request off a list that is not empty."""
     slot = queue.head

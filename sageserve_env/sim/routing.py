@@ -22,13 +22,19 @@ def utilization(s: Sim, endpoint: int) -> float:
 
 
 @kernel
+def seen_utilization(s: Sim, endpoint: int) -> float:
+    """The utilization that the global router sees: the present one, or that of the last time that it was told."""
+    return s.endpoint[endpoint].seen_utilization if s.settings[0].router_telemetry_s > 0.0 else utilization(s, endpoint)
+
+
+@kernel
 def endpoint_for(s: Sim, region: int, model: int, tier: int) -> int:
     """The endpoint of a region where a tier's requests for a model enter, or spill to when that pool is busy."""
     settings = s.settings[0]
     first = (region * settings.models + model) * settings.pools
     pool = s.tier[tier].pool
     for _ in range(settings.pools):
-        if s.pool[pool].spill_to == NONE or utilization(s, first + pool) <= s.pool[pool].spill_utilization:
+        if s.pool[pool].spill_to == NONE or seen_utilization(s, first + pool) <= s.pool[pool].spill_utilization:
             break
         pool = s.pool[pool].spill_to
     return first + pool
@@ -140,9 +146,14 @@ def route(s: Sim, slot: int, tier: int) -> None:
 
 @kernel
 def apparent_load(s: Sim, endpoint: int, region: int, model: int, tokens: int) -> float:
-    """Utilization divided by the region's weight; beyond any threshold where no active instance can hold the request."""
+    """Utilization divided by the region's weight; beyond any threshold where no active instance can hold the request.
+
+    A region that is out is not chosen: some other is up at any time.
+    """
+    if s.outage[region].causes > 0:
+        return NEVER_S
     weight = s.region_weight[model, region]
-    load = min(utilization(s, endpoint) / weight, MOST_LOAD) if weight > 0.0 else MOST_LOAD
+    load = min(seen_utilization(s, endpoint) / weight, MOST_LOAD) if weight > 0.0 else MOST_LOAD
     return load if tokens <= s.endpoint[endpoint].largest_kv else load + 1e9
 
 
@@ -154,10 +165,19 @@ def send(s: Sim, slot: int, endpoint: int, region: int) -> None:
     request.endpoint = endpoint
     request.routed_s = now_s
     request.reach_s = now_s + s.delay_s[way]
+    if s.settings[0].has_egress:
+        pay_egress(s, slot, request.origin, region, request.prompt)
     transit = s.transit[way]
     if transit.head == NONE:
         schedule(s.event, way, request.reach_s)
     queues.append(s.flight, transit, slot)
+
+
+@kernel
+def pay_egress(s: Sim, slot: int, sender: int, receiver: int, tokens: int) -> None:
+    """Charge a request's origin for tokens that go from a region to another."""
+    request = s.flight[slot]
+    s.origin[origin_of(s, request.origin, request.model, request.tier)].egress_usd += s.egress_usd[sender, receiver] * tokens
 
 
 @kernel

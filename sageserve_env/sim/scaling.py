@@ -161,7 +161,7 @@ def best_spot(s: Sim, endpoint: int, vm_type: int) -> int:
     for vm in range(region.first_vm, region.first_vm + region.vms):
         inst = s.instance[vm]
         is_own = reclaims and inst.state == DRAINING and inst.endpoint == endpoint
-        if inst.vm_type != vm_type or (inst.state != SPOT and not is_own):
+        if inst.vm_type != vm_type or inst.noticed or (inst.state != SPOT and not is_own):
             continue
         rank = 0 if inst.model == ep.model else (1 if inst.model == NONE else 2)
         since_s = inst.released_s if reclaims else inst.state_since_s

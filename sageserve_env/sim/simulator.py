@@ -12,20 +12,23 @@ from numpy.typing import NDArray
 
 from sageserve_env.compile import announce
 from sageserve_env.errors import InputError
-from sageserve_env.identity import parts, require_same
+from sageserve_env.identity import require_same
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
 from sageserve_env.sim.breaches import count_overdue
 from sageserve_env.sim.build import world_tables
 from sageserve_env.sim.checks import INVARIANTS, first_broken
+from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
 from sageserve_env.sim.measure import RunningSums, read_metrics, read_running_sums
 from sageserve_env.sim.metrics import Metrics
+from sageserve_env.sim.spending import read_spending
 from sageserve_env.sim.start import copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.play import Mark, place_of, play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
 from sageserve_env.world.checks import MOST_S, is_number, require_count
+from sageserve_env.world.costs.carbon import world_identity
 from sageserve_env.world.schema import World
 from sageserve_env.world.validate import validate
 
@@ -62,7 +65,7 @@ class Simulator:
     Args:
         world: What exists.
         workload: What arrives.
-        seed: Seed of the workload; the simulator itself draws no random number.
+        seed: Seed of the workload, and of what goes wrong where the world has faults; the rest of the simulator draws nothing.
         log_requests: Keep a row for each finished request (see :meth:`request_log`).
         check: Verify every invariant of docs/invariants.md after every event. Slow: for tests and debugging.
         max_in_flight: Most requests in the system at once. The pool starts small and grows up to here.
@@ -100,10 +103,12 @@ class Simulator:
         self._tables = world_tables(world)
         self._check = check
         self._state = start_state(world, self._tables, Knobs.static(world), min(FIRST_FLIGHT_SLOTS, max_in_flight))
+        self._state["clock"]["week_start_s"] = getattr(workload, "week_start_s", None) or 0.0
         self._chunk: Chunk = np.zeros(0, REQUEST_DTYPE)
         self._is_last_chunk = False
         self._log_buffer: NDArray[Any] = np.zeros(LOG_ROWS if log_requests else 0, st.LOG)
         self._log: list[NDArray[Any]] = []
+        begin_faults(np.uint64(seed), *self._arguments())
 
     @property
     def now_s(self) -> float:
@@ -167,11 +172,11 @@ class Simulator:
 
     def metrics(self) -> Metrics:
         """What has been achieved so far, by model, region and tier; a copy that later events do not change."""
-        return read_metrics(self.world, self._state)
+        return read_metrics(self.world, self._state, read_spending(self.world, self._state, self._tables))
 
     def running_sums(self) -> RunningSums:
-        """Sums for time series: their differences give the percentiles and the mean utilization of an interval."""
-        return read_running_sums(self._state)
+        """Sums for time series: their differences give the percentiles, the mean utilization and the spending of an interval."""
+        return read_running_sums(self._state, read_spending(self.world, self._state, self._tables))
 
     def request_log(self) -> NDArray[np.void]:
         """The requests finished so far in order of completion, dtype ``sim.state.LOG``; times that did not happen are infinite.
@@ -216,7 +221,7 @@ class Simulator:
     def _identity(self) -> dict[str, str]:
         """What a snapshot belongs to, by name; made once, when one is first taken or restored."""
         rest = {"seed": str(int(self._seed)), "workload": self._stream.identity, "log_requests": str(len(self._log_buffer) > 0)}
-        return {**parts("world", self.world), **rest}
+        return {**world_identity(self.world), **rest}
 
     def _require_own(self, snapshot: Snapshot) -> None:
         """Check all of a snapshot before any of it is copied."""

@@ -14,8 +14,8 @@ import numpy as np
 N_TIERS = 3
 IW_F, IW_N, NIW = 0, 1, 2
 
-SPOT, PROVISIONING, ACTIVE, DRAINING = 0, 1, 2, 3
-"""States of a VM: serving nobody and free; loading a model; serving; finishing what it has before it becomes spot."""
+SPOT, PROVISIONING, ACTIVE, DRAINING, FAILED = 0, 1, 2, 3, 4
+"""States of a VM: serving nobody and free; loading a model; serving; finishing what it has before it becomes spot; not there."""
 
 FCFS, EDF, PF, DPA = 0, 1, 2, 3
 
@@ -44,16 +44,20 @@ CLOCK = np.dtype(
         ("preempted", "i8"),
         ("blocked_scale_outs", "i8"),  # no spot VM was left
         ("log_rows", "i8"),
+        ("failures", "i8"),
+        ("evictions", "i8"),
+        ("fault_seed", "u8"),
         ("order", "i4"),  # FCFS, EDF, PF or DPA
         ("flight_free", "i4"),  # head of the list of freed slots
         ("flight_used", "i4"),  # slots ever used
         ("niw_queued", "i4"),  # in the central queues
+        ("week_start_s", "f8"),  # seconds from the world's Monday 00:00 to time 0
     ],
     align=True,
 )
 
 EVENT = np.dtype([("time_s", "f8"), ("source", "i4")], align=True)
-"""A node of the tournament tree over event sources: transit queues, then the tick, then VMs."""
+"""A node of the tournament tree over event sources: transit queues, then the tick, then VMs, then faults."""
 
 ENDPOINT = np.dtype(
     [
@@ -77,6 +81,7 @@ ENDPOINT = np.dtype(
         ("scale_in_utilization", "f8"),
         ("cool_down_s", "f8"),
         ("emergency_utilization", "f8"),
+        ("seen_utilization", "f8"),  # what the global router sees, where that is not the present
     ],
     align=True,
 )
@@ -89,6 +94,7 @@ LANE = np.dtype(
         ("routed", "i8"),  # ever reached the endpoint
         ("routed_tokens", "i8"),
         ("completed", "i8"),
+        ("lost", "i8"),  # to a fault, after they reached the endpoint; the router sent them anew
         ("prompt_tokens", "i8"),  # of the completed
         ("output_tokens", "i8"),
         ("slo_met", "i8"),
@@ -116,13 +122,17 @@ FLEET = np.dtype(
         ("quarter", "i8"),  # quarter of an hour of that change
         ("quarter_peak", "i8"),  # most that were active for a time in it, before the change
         ("peaks", "i8"),  # sum of that over the quarters before
+        ("priced_s", "f8"),  # VM-seconds, each times its hour's factor on the price; 0 where prices do not vary
+        ("waste_priced_s", "f8"),  # those of them spent provisioning
+        ("energy_kwh", "f8"),  # up to each VM's last change of power; 0 where it is not counted
+        ("carbon_kg", "f8"),
     ],
     align=True,
 )
 """One (endpoint, VM type)."""
 
-SPOT_VMS = np.dtype([("vms", "i4"), ("spot_s", "f8")], align=True)
-"""One (region, VM type)."""
+SPOT_VMS = np.dtype([("vms", "i4"), ("failed", "i4"), ("spot_s", "f8"), ("failed_s", "f8")], align=True)
+"""One (region, VM type): VMs that are spot, and VMs that are not there."""
 
 ORIGIN = np.dtype(
     [
@@ -133,8 +143,10 @@ ORIGIN = np.dtype(
         ("unattainable", "i8"),
         ("breached", "i8"),  # past their service level, though some fleet could have met it; each once, when it is known
         ("promoted", "i8"),  # NIW that grew so old that it was routed as interactive
+        ("retried", "i8"),  # times that a request was lost to a fault and sent anew
         ("queued", "i8"),  # NIW in the central queue
         ("queued_tokens", "i8"),
+        ("egress_usd", "f8"),  # of prompts sent to other regions and outputs sent back
     ],
     align=True,
 )
@@ -168,6 +180,11 @@ INSTANCE = np.dtype(
         ("model", "i4"),  # whose weights it holds
         ("serial", "i4"),  # creation counter within the endpoint
         ("fetched", "i4"),  # provisioning from another region
+        ("watts", "f8"),  # drawn since ``watts_since_s``; 0 where energy is not counted
+        ("watts_since_s", "f8"),
+        ("causes", "i4"),  # faults that keep it down now
+        ("noticed", "i4"),  # about to be evicted
+        ("taken", "i4"),  # times that it was taken from spot
     ],
     align=True,
 )
@@ -203,6 +220,33 @@ FLIGHT = np.dtype(
 )
 """One request in the system."""
 
+OUTAGE = np.dtype([("causes", "i4"), ("outages", "i8"), ("since_s", "f8"), ("out_s", "f8")], align=True)
+"""One region: the faults that keep it out now, and, up to the last change, how often and how long it was."""
+
+FAULT = np.dtype(
+    [
+        ("kind", "i4"),
+        ("phase", "i4"),
+        ("region", "i4"),
+        ("vm_type", "i4"),
+        ("vm", "i4"),  # NONE: a region's, or a planned failure that has not chosen yet
+        ("drawn", "i4"),  # intervals drawn so far
+        ("start_s", "f8"),  # when it takes its VM or region down, or did, and until when
+        ("end_s", "f8"),
+    ],
+    align=True,
+)
+"""One source of faults: a VM or a region that goes down and comes back, again and again or, where it is planned, once."""
+
+FAILURE, EVICTION, OUTAGE_DRAWN, FAILURE_PLANNED, OUTAGE_PLANNED, REFRESH = range(6)
+"""Kinds of sources of faults; the last one renews what the global router sees."""
+
+UP, NOTICE, DOWN = 0, 1, 2
+"""Phases of a source of faults; only evictions give notice."""
+
+FAULT_LAW = np.dtype([("rate", "f8"), ("up_mu", "f8"), ("up_sigma", "f8"), ("down_mu", "f8"), ("down_sigma", "f8")], align=True)
+"""One kind of drawn fault: times up are exponential of ``rate`` a second, log-normal where that is 0; times down are log-normal."""
+
 MODEL_KNOBS = np.dtype(
     [
         ("routing_threshold", "f8"),
@@ -224,6 +268,11 @@ SETTINGS = np.dtype(
         ("reclaim_s", "f8"),
         ("redeploy_s", "f8"),
         ("remote_fetch_s", "f8"),
+        ("lead_time_sigma", "f8"),
+        ("spot_leave_mu", "f8"),  # minus infinity: customers leave at once
+        ("spot_leave_sigma", "f8"),
+        ("eviction_notice_s", "f8"),
+        ("router_telemetry_s", "f8"),
         ("budget_tokens", "i8"),  # of an iteration
         ("max_batch", "i4"),
         ("two_step", "i4"),
@@ -241,6 +290,11 @@ SETTINGS = np.dtype(
         ("lead_time_pauses", "i4"),
         ("drain_last", "i4"),
         ("reclaim_draining", "i4"),
+        ("top_price_factor", "f8"),  # the largest of all regions and hours
+        ("has_power", "i4"),
+        ("has_carbon", "i4"),
+        ("has_egress", "i4"),
+        ("has_hourly_prices", "i4"),
     ],
     align=True,
 )
@@ -261,10 +315,14 @@ PROFILE = np.dtype(
         ("context_token_s", "f8"),  # of an iteration model, as are those below; 0 for tables
         ("prefill_token_s", "f8"),
         ("prefill_context_s", "f8"),
+        ("idle_w", "f8"),  # power with the data centre's share, as are those below; 0 where energy is not counted
+        ("base_w", "f8"),
+        ("span_w", "f8"),
+        ("half_batch", "f8"),
     ],
     align=True,
 )
-"""One (model, VM type): its KV capacity and iteration times; decode times without context are in ``decode_s``."""
+"""One (model, VM type): its KV capacity, iteration times and power; decode times without context are in ``decode_s``."""
 
 ABSENT, TABLES, MODELLED = 0, 1, 2
 """Kinds of profiles: the model does not run on that type; tables; an iteration model."""
@@ -333,6 +391,10 @@ class Sim(NamedTuple):
     stored: Any  # (R * M,) whether a region holds a model's weights
     model_knobs: Any  # (M,)
     region_weight: Any  # (M, R)
+    outage: Any  # (R,)
+    lost: Any  # (1,) requests that a fault has just taken, in order; empty between events
+    fault: Any  # (sources of faults,)
+    fault_event: Any  # (2 * leaves,) when each of them acts next; its winner is one event of ``event``
     settings: Any  # (1,)
     tier: Any  # (T,)
     pool: Any  # (P,)
@@ -343,6 +405,10 @@ class Sim(NamedTuple):
     delay_s: Any  # (Q,)
     delay_class: Any  # (R, R) origin, destination -> Q
     preference: Any  # (R, orders, R)
+    egress_usd: Any  # (R, R) dollars of a token from a region to another
+    carbon: Any  # (R, H) g/kWh by hour from the world's Monday on, round and round
+    price_factor: Any  # (R, 168) by hour of the week
+    fault_law: Any  # (3,) by kind
     requests: Any  # the current chunk
     log: Any
 

@@ -37,6 +37,10 @@ class Telemetry:
         oldest_queued_s: Age of the oldest of them, shape (R, M); 0 where none waits.
         active_s, provisioning_s, draining_s: VM-seconds so far, shape (N, K).
         spot_s: VM-seconds given to spot customers so far, shape (R, K).
+        failed: VMs of each region and type that are not there: failed, evicted, or of a region that is out; shape (R, K).
+        failed_s: VM-seconds of such so far, shape (R, K).
+        is_out: Whether each region is out, shape (R,), bool.
+        retried: Times so far that a request was lost to a fault and went back to the global router, by origin, shape (R, M, T).
     """
 
     now_s: float
@@ -68,6 +72,10 @@ class Telemetry:
     provisioning_s: Reals
     draining_s: Reals
     spot_s: Reals
+    failed: Counts
+    failed_s: Reals
+    is_out: NDArray[np.bool_]
+    retried: Counts
 
 
 def read_telemetry(
@@ -112,6 +120,10 @@ def read_telemetry(
         provisioning_s=by_type["provisioning_s"] + open_s["provisioning"],
         draining_s=by_type["draining_s"] + open_s["draining"],
         spot_s=arrays["spot"]["spot_s"].reshape(n_regions, n_types) + open_s["spot"],
+        failed=arrays["spot"]["failed"].astype(np.int64).reshape(n_regions, n_types),
+        failed_s=arrays["spot"]["failed_s"].reshape(n_regions, n_types) + open_s["failed"],
+        is_out=arrays["outage"]["causes"] > 0,
+        retried=origin["retried"].copy(),
     )
 
 
@@ -134,7 +146,7 @@ def utilizations(endpoint: Any) -> Reals:
 
 
 def open_vm_seconds(arrays: dict[str, Any], now_s: float, n_types: int) -> dict[str, Reals]:
-    """VM-seconds of every VM in its present state, which the state's sums do not hold yet: shape (N, K), spot (R, K)."""
+    """VM-seconds of every VM in its present state, which the state's sums do not hold: (N, K), spot and failed (R, K)."""
     inst = arrays["instance"]
     since_s = now_s - inst["state_since_s"]
     place = inst["endpoint"] * n_types + inst["vm_type"]
@@ -143,12 +155,13 @@ def open_vm_seconds(arrays: dict[str, Any], now_s: float, n_types: int) -> dict[
         chosen = inst["state"] == state
         return np.bincount(where[chosen], since_s[chosen], n_places).astype(np.float64).reshape(-1, n_types)
 
-    n_fleets = len(arrays["fleet"])
+    n_fleets, region_type = len(arrays["fleet"]), inst["region"] * n_types + inst["vm_type"]
     return {
         "active": sums(st.ACTIVE, place, n_fleets),
         "provisioning": sums(st.PROVISIONING, place, n_fleets),
         "draining": sums(st.DRAINING, place, n_fleets),
-        "spot": sums(st.SPOT, inst["region"] * n_types + inst["vm_type"], len(arrays["spot"])),
+        "spot": sums(st.SPOT, region_type, len(arrays["spot"])),
+        "failed": sums(st.FAILED, region_type, len(arrays["spot"])),
     }
 
 

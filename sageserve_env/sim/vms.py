@@ -1,4 +1,4 @@
-"""A VM's life: spot, provisioning, active, draining, spot again (paper section 5)."""
+"""A VM's life: spot, provisioning, active, draining, spot again (paper section 5); failed, where the world has faults."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ from typing import Any
 
 from sageserve_env.compile import kernel
 from sageserve_env.sim.events import NEVER_S, schedule
-from sageserve_env.sim.state import ACTIVE, DRAINING, NONE, PROVISIONING, QUARTER_S, SPOT, Sim
+from sageserve_env.sim.faults.draws import lead_time_s
+from sageserve_env.sim.state import ACTIVE, DRAINING, FAILED, NONE, PROVISIONING, QUARTER_S, SPOT, Sim
+from sageserve_env.sim.usage import book_price, draw
 
 
 @kernel
 def source_of(s: Sim, vm: int) -> int:
-    """The event source of a VM: sources are the transit queues, the tick, then the VMs."""
+    """The event source of a VM: sources are the transit queues, the tick, the VMs, and behind the last VM all faults."""
     return s.transit.shape[0] + 1 + vm
 
 
@@ -23,6 +25,8 @@ def change_state(s: Sim, vm: int, state: int) -> None:
     inst.state = state
     inst.state_since_s = s.clock[0].now_s
     count(s, vm, 1)
+    if s.settings[0].has_power:
+        draw(s, vm)
 
 
 @kernel
@@ -31,8 +35,12 @@ def leave_state(s: Sim, vm: int) -> None:
     inst = s.instance[vm]
     elapsed_s = s.clock[0].now_s - inst.state_since_s
     vm_types = s.settings[0].vm_types
+    if s.settings[0].has_hourly_prices:
+        book_price(s, vm)
     if inst.state == SPOT:
         s.spot[inst.region * vm_types + inst.vm_type].spot_s += elapsed_s
+    elif inst.state == FAILED:
+        s.spot[inst.region * vm_types + inst.vm_type].failed_s += elapsed_s
     else:
         fleet = s.fleet[inst.endpoint * vm_types + inst.vm_type]
         if inst.state == ACTIVE:
@@ -51,6 +59,9 @@ def count(s: Sim, vm: int, change: int) -> None:
     vm_types = s.settings[0].vm_types
     if inst.state == SPOT:
         s.spot[inst.region * vm_types + inst.vm_type].vms += change
+        return
+    if inst.state == FAILED:
+        s.spot[inst.region * vm_types + inst.vm_type].failed += change
         return
     fleet, endpoint = s.fleet[inst.endpoint * vm_types + inst.vm_type], s.endpoint[inst.endpoint]
     if inst.state == ACTIVE:
@@ -134,6 +145,17 @@ def enlist(s: Sim, vm: int) -> None:
 def drain(s: Sim, vm: int) -> None:
     """An instance takes no new request; once it has finished those it has, :func:`donate` follows."""
     inst = s.instance[vm]
+    leave_endpoint(s, vm)
+    change_state(s, vm, DRAINING)
+    inst.released_s = inst.state_since_s
+    if inst.prefills + inst.decodes == 0:
+        donate(s, vm)
+
+
+@kernel
+def leave_endpoint(s: Sim, vm: int) -> None:
+    """Take an active instance off its endpoint's members and sums; a change of state follows."""
+    inst = s.instance[vm]
     ep = s.endpoint[inst.endpoint]
     integrate_kv(s, inst.endpoint)
     ep.kv_capacity -= inst.kv_capacity
@@ -147,10 +169,6 @@ def drain(s: Sim, vm: int) -> None:
             s.member[inst.endpoint, kept] = other
             ep.largest_kv = max(ep.largest_kv, s.instance[other].kv_capacity)
             kept += 1
-    change_state(s, vm, DRAINING)
-    inst.released_s = inst.state_since_s
-    if inst.prefills + inst.decodes == 0:
-        donate(s, vm)
 
 
 @kernel
@@ -172,11 +190,15 @@ def acquire(s: Sim, vm: int, endpoint: int) -> float:
         if not s.stored[inst.region * settings.models + model]:
             inst.fetched = 1
             lead_s = settings.remote_fetch_s
+    lead_s = lead_time_s(s, vm, lead_s)
+    inst.taken += 1
     leave_state(s, vm)
     inst.endpoint = endpoint
     inst.profile = model * settings.vm_types + inst.vm_type
     inst.state = PROVISIONING
     inst.state_since_s = s.clock[0].now_s
     count(s, vm, 1)
+    if settings.has_power:
+        draw(s, vm)
     schedule(s.event, source_of(s, vm), s.clock[0].now_s + lead_s)
     return lead_s

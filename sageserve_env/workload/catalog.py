@@ -14,6 +14,7 @@ from typing import Any
 from sageserve_env.errors import InputError
 from sageserve_env.workload.sources.azure2024 import azure2024
 from sageserve_env.workload.sources.data_files import DATA
+from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import SCALE_2025, O365Week
 from sageserve_env.workload.sources.o365_data import SUCCESSORS
 from sageserve_env.workload.sources.o365_june import o365_june
@@ -84,6 +85,8 @@ CATALOG: dict[str, Entry] = {
     "modern-week": Entry("The paper's week for the models of the world 'modern'", partial(_modern, name="modern-week")),
     "modern-day": Entry("Its busiest day: 1.6 M requests", partial(_modern, PEAK_DAY_S, DAY_S, name="modern-day")),
     "modern-hour": Entry("Its busiest hour: 94 k requests", partial(_modern, PEAK_HOUR_S, HOUR_S, name="modern-hour")),
+    "globe-week": Entry("The week for the world 'globe': each region by its own clock", globe_week),
+    "globe-day": Entry("Its Tuesday, UTC: 1.5 M requests", partial(globe_week, DAY_S, DAY_S, name="globe-day")),
     "azure2023-conv": Entry(
         "Azure 2023 conversation trace: 19 k requests in 58 minutes",
         _public_trace("azure2023/azure2023_conv.csv.gz", "azure2023-conv", week_start_s=AZURE_2023_WEEK_START_S["conv"]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.errors import InputError
+from sageserve_env.errors import InputError, shown
 from sageserve_env.identity import digest
 from sageserve_env.workload import kernel
 from sageserve_env.workload.checks import check_chunk_rows, check_seed, index_of
@@ -18,7 +19,8 @@ from sageserve_env.workload.play import Mark, place_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from sageserve_env.workload.sizes import MAX_TOKENS
 from sageserve_env.workload.transforms.compose import Composable, past_under
-from sageserve_env.workload.transforms.operations import Operation
+from sageserve_env.workload.transforms.operations import Operation, Slice
+from sageserve_env.workload.transforms.sun import FollowSun
 from sageserve_env.world.schema import TIERS, World
 
 CHUNK_ROWS = 32_768
@@ -203,6 +205,23 @@ class IntensityWorkload(Composable):
             operations=(*self.operations, operation),
             past=past_under(self, operation),
         )
+
+    def slice(self, start_s: float, duration_s: float) -> IntensityWorkload:
+        """The part in [start, start + duration) seconds, its time counted from its start."""
+        return self.apply(Slice(start_s, duration_s))
+
+    def follow_sun(self, utc_offsets_h: dict[str, float]) -> IntensityWorkload:
+        """The same requests by the clock of each region of origin: the curve is local time, the workload's time UTC.
+
+        Args:
+            utc_offsets_h: Hours that each region's clock is ahead of UTC, by region.
+
+        Raises:
+            InputError: The workload is not whole days, or a number is out of range; when it is played, a region has no clock.
+        """
+        if not isinstance(utc_offsets_h, Mapping):
+            raise InputError(f"follow_sun: utc_offsets_h = {shown(utc_offsets_h)} is no mapping; give hours ahead of UTC by region")
+        return self.apply(FollowSun(tuple(utc_offsets_h.items())))
 
     def folded(self, seed: int) -> Intensity:
         """The intensity with all transforms folded in; the seed matters only to noise without a seed of its own."""

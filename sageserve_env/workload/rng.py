@@ -15,6 +15,9 @@ from sageserve_env.compile import entry_point
 GAPS, SIZES, LABELS, NOISE, TRACE_LABELS, COPIES = range(1, 7)
 """Purposes: gaps between arrivals, token sizes, (tier, origin, preference), level noise, labels of traces, copies of requests."""
 
+FAILURES, EVICTIONS, OUTAGES, LEAD_TIMES, SPOT_LEAVES = range(7, 12)
+"""Purposes of the simulator: VMs that fail, that are evicted, regions that go out, lead times, spot customers who leave."""
+
 FORK = 12
 """Purpose of futures that are drawn anew."""
 
@@ -30,15 +33,20 @@ def splitmix64_mix(z: int) -> int:
 
 
 @entry_point
-def seed_words(seed: int, purpose: int, index: int, words: NDArray[np.uint64]) -> None:
-    """Fill ``words`` with the generator state of (seed, purpose, index): consecutive splitmix64 outputs from a mixed key."""
+def word_at(seed: int, purpose: int, index: int, place: int) -> int:
+    """Output number ``place``, from 0, of the splitmix64 generator whose seed is mixed from (seed, purpose, index)."""
     golden = uint64(0x9E3779B97F4A7C15)
     key = splitmix64_mix(uint64(seed) + golden)
     key = splitmix64_mix(key + uint64(purpose) * golden)
     key = splitmix64_mix(key + uint64(index) * golden)
-    for i in range(words.shape[0]):
-        key += golden
-        words[i] = splitmix64_mix(key)
+    return splitmix64_mix(key + (uint64(place) + uint64(1)) * golden)
+
+
+@entry_point
+def seed_words(seed: int, purpose: int, index: int, words: NDArray[np.uint64]) -> None:
+    """Fill ``words`` with the generator state of (seed, purpose, index): its outputs by :func:`word_at`."""
+    for place in range(words.shape[0]):
+        words[place] = word_at(seed, purpose, index, place)
 
 
 @entry_point

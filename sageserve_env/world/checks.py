@@ -14,6 +14,12 @@ LARGEST = 1e15
 LONGEST_NAME = 100
 """Characters."""
 
+LONGEST_S = 1e9
+"""Seconds of any rule: thirty years."""
+
+SHORTEST_TICK_S = 0.01
+"""Seconds between two of what happens again and again; it must move a clock that counts days in float64."""
+
 MOST_S = 366 * 86_400.0
 """The longest time that a workload, a run or an interval may span, in seconds: a year."""
 

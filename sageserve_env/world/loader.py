@@ -4,8 +4,8 @@ The keys of a file are the fields of ``World`` and of the classes inside it, spe
 
 - ``extends: published`` starts from a preset; what the file leaves out comes from there. A list (``regions``, ``vm_types``,
   ``models``, ``tiers``, ``pools``) names exactly what the world has, in order: an item of the preset may be given by its name
-  alone, or with only the fields that change. A mapping such as ``vm_capacity`` replaces the preset's. ``latency_s`` may be left
-  out when ``regions`` is a selection of the preset's.
+  alone, or with only the fields that change. A mapping such as ``vm_capacity`` replaces the preset's. ``latency_s`` and
+  ``egress_usd_per_gb`` may be left out when ``regions`` is a selection of the preset's.
 - The paper's VM types, ``a100-80gb-x8`` and ``h100-80gb-x8``, may be given by name without a preset.
 - An entry of a model's ``profiles`` has the fields of ``Profile`` or those of ``IterationModel``.
 - A model may say ``profile_from: llama-2-70b`` instead of ``profiles``: it takes that model's measured times on each VM type of
@@ -15,7 +15,7 @@ The keys of a file are the fields of ``World`` and of the classes inside it, spe
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, fields, is_dataclass
+from dataclasses import MISSING, asdict, fields, is_dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from types import NoneType
@@ -28,7 +28,7 @@ from sageserve_env.world.checks import LONGEST_NAME
 from sageserve_env.world.measurements import MEASURED_MODELS
 from sageserve_env.world.presets import PRESETS, VM_TYPES
 from sageserve_env.world.profiles import has_profile, measured_profile, scale_profile
-from sageserve_env.world.schema import Model, VMType, World
+from sageserve_env.world.schema import Model, Region, VMType, World
 from sageserve_env.world.validate import validate
 from sageserve_env.world.yaml_file import LARGEST_FILE, read_yaml
 
@@ -62,7 +62,7 @@ def load_world(name_or_path: str | Path) -> World:
         raise InputError(f"world = '{path}' does not exist; give a preset ({', '.join(PRESETS)}) or a YAML file") from None
     except (OSError, ValueError) as error:  # ValueError: not UTF-8, or a path that is none
         raise InputError(f"world = '{path}' cannot be read ({error}); give a UTF-8 YAML file") from None
-    return parse_world(text, source=str(path))
+    return _parse(text, str(path), path.parent)
 
 
 def parse_world(text: str, source: str = "world") -> World:
@@ -75,8 +75,12 @@ def parse_world(text: str, source: str = "world") -> World:
     Raises:
         InputError: The text is no YAML, or breaks a rule.
     """
+    return _parse(text, source, Path())
+
+
+def _parse(text: str, source: str, folder: Path) -> World:
     try:
-        return validate(_world(read_yaml(text)))
+        return validate(_beside(folder, _world(read_yaml(text))))
     except InputError as error:
         raise InputError(f"{source}: {error}") from None
 
@@ -93,8 +97,10 @@ def _world(data: dict[str, Any]) -> World:
     vm_types = _vm_types(data, base)
     if "models" in data:
         data["models"] = _with_measured_profiles(data["models"], [vm_type.name for vm_type in vm_types])
-    if base and isinstance(data.get("regions"), list) and "latency_s" not in data:
-        data["latency_s"] = _selected_latency(data["regions"], base)
+    if base and isinstance(data.get("regions"), list):
+        for matrix in ("latency_s", "egress_usd_per_gb"):
+            if matrix not in data:
+                data[matrix] = _selected(matrix, data["regions"], base)
     values = _field_values(World, {**data, "vm_types": []}, "", base)
     return World(**{**values, "vm_types": vm_types})
 
@@ -150,13 +156,29 @@ def _expand(model: dict[str, Any], vm_types: list[str], where: str) -> dict[str,
     return {**model, "profiles": {**tables, **inline}}
 
 
-def _selected_latency(regions: list[Any], base: World) -> list[list[float]]:
+def _selected(matrix: str, regions: list[Any], base: World) -> list[list[float]] | None:
+    """A matrix of the preset for a selection of its regions."""
+    values = getattr(base, matrix)
+    if values is None:
+        return None
     position = {region.name: index for index, region in enumerate(base.regions)}
     names = [_text(region.get("name") if isinstance(region, dict) else region, "regions") for region in regions]
     new = [name for name in names if name not in position]
     if new:
-        raise InputError(f"latency_s is missing, and preset '{base.name}' has no region {quoted(new)}; give the whole matrix")
-    return [[base.latency_s[position[origin]][position[destination]] for destination in names] for origin in names]
+        raise InputError(f"{matrix} is missing, and preset '{base.name}' has no region {quoted(new)}; give the whole matrix")
+    return [[values[position[origin]][position[destination]] for destination in names] for origin in names]
+
+
+def _beside(folder: Path, world: World) -> World:
+    """The world with its files looked for in a folder, where their paths are relative."""
+
+    def placed(region: Region) -> Region:
+        carbon = region.carbon
+        if carbon is None or carbon.file is None:
+            return region
+        return replace(region, carbon=replace(carbon, file=str(folder / carbon.file)))
+
+    return replace(world, regions=tuple(placed(region) for region in world.regions))
 
 
 def _convert(hint: Any, value: Any, where: str, base: Any = None) -> Any:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
+from sageserve_env.world.globe import globe
 from sageserve_env.world.measurements import A100, H100, MEASURED_MODELS
 from sageserve_env.world.modern import modern
 from sageserve_env.world.profiles import authors_profile, measured_profile
@@ -202,6 +203,7 @@ PRESETS: dict[str, Callable[[], World]] = {
     "siloed": siloed,
     "chiron": chiron,
     "modern": modern,
+    "globe": globe,
 }
 """Worlds by the name that ``load_world`` and the command line take."""
 

@@ -15,6 +15,21 @@ GIB = 1024**3
 
 
 @dataclass(frozen=True)
+class Carbon:
+    """An hourly series of grams of CO₂ equivalent for each kWh of electricity.
+
+    Attributes:
+        zone: Column of the series, e.g. ``"DE-LU"``.
+        file: Path of a CSV file, plain or gzip, with a column ``utc`` (the beginning of each hour, such as ``2024-01-01T00:00``,
+            hour after hour) and one for each zone; in a world file relative to it. ``None``: the series that come with the
+            package, 2023 and 2024, of Electricity Maps (ODbL; see ``world/data/electricity_maps/README.md``).
+    """
+
+    zone: str
+    file: str | None = None
+
+
+@dataclass(frozen=True)
 class Region:
     """A data-centre region.
 
@@ -23,11 +38,18 @@ class Region:
         vm_capacity: Number of VMs of each type that exist here, by VM type name. VMs that serve no model are spot VMs.
         stored_models: Models whose weights are in this region's local storage at the start; ``None`` means all of them. A model
             that is not stored is fetched from another region once (``LeadTimes.remote_fetch_s``) and stays stored.
+        price_usd_per_h: List prices here by VM type name, US dollars per VM-hour; types not named, or ``None``: the VM type's.
+        price_by_hour: Factors on these prices by hour of the day, 24 of them, or of the week from Monday 00:00 on, 168; UTC.
+            ``None``: prices do not vary.
+        carbon: Carbon intensity of the electricity here. ``None``: not counted.
     """
 
     name: str
     vm_capacity: dict[str, int]
     stored_models: tuple[str, ...] | None = None
+    price_usd_per_h: dict[str, float] | None = None
+    price_by_hour: tuple[float, ...] | None = None
+    carbon: Carbon | None = None
 
 
 @dataclass(frozen=True)
@@ -92,6 +114,28 @@ class IterationModel:
 
 
 @dataclass(frozen=True)
+class Power:
+    """Electric power of one instance of a model on one VM type, without the data centre's own (``World.pue``).
+
+    With n > 0 requests in its running batch it draws ``base_w + span_w * n / (n + half_batch)`` watts; see
+    ``world.silicon.power``.
+
+    Attributes:
+        idle_w: Watts while it loads the model, or its batch is empty.
+        base_w: Watts of an almost empty batch.
+        span_w: What a full batch adds.
+        half_batch: Requests in the batch that add half of it.
+        provenance: Where the numbers come from, in a line.
+    """
+
+    idle_w: float
+    base_w: float
+    span_w: float
+    half_batch: float
+    provenance: str
+
+
+@dataclass(frozen=True)
 class Model:
     """A large language model.
 
@@ -100,12 +144,14 @@ class Model:
         weights_bytes: Memory that the weights take on an instance.
         kv_bytes_per_token: KV-cache bytes of one token, over all layers and GPUs.
         profiles: Iteration times by VM type name, tables or an iteration model. A model can be served only on the VM types listed.
+        power: Power by VM type name, of each type in ``profiles``, or of none: energy is then not counted.
     """
 
     name: str
     weights_bytes: float
     kv_bytes_per_token: float
     profiles: dict[str, Profile | IterationModel]
+    power: dict[str, Power] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -264,6 +310,76 @@ class Dpa:
 
 
 @dataclass(frozen=True)
+class PlannedFailure:
+    """A VM that fails at a time given: one that serves, if any does, else any other of the type that is up.
+
+    Attributes:
+        region, vm_type: Names.
+        start_s: Seconds since the start of the run.
+        duration_s: Until it is repaired.
+    """
+
+    region: str
+    vm_type: str
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class PlannedOutage:
+    """A region that is out from ``start_s``, in seconds since the start of the run, for ``duration_s``."""
+
+    region: str
+    start_s: float
+    duration_s: float
+
+
+@dataclass(frozen=True)
+class Faults:
+    """What goes wrong. By default nothing does. Each kind draws from random streams of its own, by VM or region (docs/worlds.md).
+
+    Heavy-tailed times are log-normal, given by their median and their 90th percentile, in seconds.
+
+    Attributes:
+        failures_per_vm_day: Failures of a VM in a day that it is up, spot or not, below 24. Times between them are exponential.
+        repair_median_s, repair_p90_s: Time until a failed VM is back. Defaults: 584 faults of 400 GPU servers in 348 days, 0.0042
+            a server and day (the trace of InfiniteHBD).
+        planned_failures: Failures at given times.
+        outages_per_region_day: Outages of a region in a day that it is up, below 24. One that would leave no region up at some
+            instant does not happen.
+        outage_median_s, outage_p90_s: How long they last (assumption).
+        planned_outages: Outages at given times; at no instant are all regions out by plan.
+        lead_time_sigma: Standard deviation of the logarithm of lead times, 0 to 3; their medians are those of ``LeadTimes``.
+        spot_leave_median_s, spot_leave_p90_s: Time that a spot customer takes to leave, added to the lead time. 0 and 0: none.
+        evicted_vm_types: VM types that are taken away now and then, and come back.
+        eviction_notice_s: How long before that a VM learns of it: it drains meanwhile. At most ``up_median_s``.
+        up_median_s, up_p90_s: Time from when such a VM is there until it is taken away.
+        down_median_s, down_p90_s: Time until it is back. Defaults of these four: medians over 28 traces of the availability of
+            spot GPUs (V100 and K80 on AWS).
+        router_telemetry_s: Age that the utilization which the global router sees may reach: it is read so often. 0: always live.
+    """
+
+    failures_per_vm_day: float = 0.0
+    repair_median_s: float = 73_440.0
+    repair_p90_s: float = 1_166_400.0
+    planned_failures: tuple[PlannedFailure, ...] = ()
+    outages_per_region_day: float = 0.0
+    outage_median_s: float = 3600.0
+    outage_p90_s: float = 14_400.0
+    planned_outages: tuple[PlannedOutage, ...] = ()
+    lead_time_sigma: float = 0.0
+    spot_leave_median_s: float = 0.0
+    spot_leave_p90_s: float = 0.0
+    evicted_vm_types: tuple[str, ...] = ()
+    eviction_notice_s: float = 30.0
+    up_median_s: float = 2100.0
+    up_p90_s: float = 20_040.0
+    down_median_s: float = 1365.0
+    down_p90_s: float = 13_020.0
+    router_telemetry_s: float = 0.0
+
+
+@dataclass(frozen=True)
 class World:
     """Everything that exists before the first request arrives.
 
@@ -275,6 +391,12 @@ class World:
         models: Models served.
         tiers: The three tiers in the order of ``TIERS``.
         pools: One pool for all tiers is the unified fleet; two or three with spill are siloed fleets and Chiron.
+        egress_usd_per_gb: List price of traffic in US dollars for 10⁹ bytes, ``egress_usd_per_gb[from][to]``, in the order of
+            ``regions``. A request that is served away from its origin sends its prompt there and its output back. ``None``: free.
+        egress_bytes_per_token: Bytes that a token takes on the way. Text in UTF-8 has about four [A].
+        pue: Power usage effectiveness: what the data centre draws for each watt that instances draw.
+        week_of: Date of the Monday on which time 0 of a week lies, ISO, UTC: where series of carbon begin to be read. They go on
+            from there, and begin anew after their last hour.
     """
 
     name: str
@@ -290,3 +412,8 @@ class World:
     niw: NiwQueue = field(default_factory=NiwQueue)
     scaling: Scaling = field(default_factory=Scaling)
     dpa: Dpa = field(default_factory=Dpa)
+    egress_usd_per_gb: tuple[tuple[float, ...], ...] | None = None
+    egress_bytes_per_token: float = 4.0
+    pue: float = 1.0
+    week_of: str = "2024-01-01"
+    faults: Faults = field(default_factory=Faults)

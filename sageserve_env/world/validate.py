@@ -11,6 +11,8 @@ import numpy as np
 from sageserve_env.errors import shown
 from sageserve_env.world.checks import (
     LARGEST,
+    LONGEST_S,
+    SHORTEST_TICK_S,
     is_number,
     quoted,
     require,
@@ -23,6 +25,8 @@ from sageserve_env.world.checks import (
     require_share,
     require_within,
 )
+from sageserve_env.world.costs.check import check_costs, check_matrix
+from sageserve_env.world.fault_rules import check_faults
 from sageserve_env.world.kinds import check_kinds
 from sageserve_env.world.profiles import evaluate
 from sageserve_env.world.schema import TIERS, IterationModel, Model, Pool, Profile, Region, TimeTable, World
@@ -39,12 +43,9 @@ MAX_VMS = 100_000
 """VMs of a world: the simulator keeps a record of each, and looks through an endpoint's when one is to go."""
 MAX_KV_TOKENS = 2**31 - 1
 """KV tokens of an instance are a 32-bit number."""
-LONGEST_S = 1e9
-"""Seconds of any rule: thirty years."""
 LONGEST_ITERATION_S = 1e6
 SHORTEST_S = 1e-6
 """Iterations and ticks must move a clock that counts days in float64."""
-SHORTEST_TICK_S = 0.01
 LARGEST_TOKENS = 1e9
 MAX_RELEASED = 10**9
 MAX_BUDGET_TOKENS = 2**31 - 1
@@ -79,6 +80,8 @@ def validate(world: World) -> World:
     _check_routing(world)
     _check_niw(world)
     _check_scaling(world)
+    check_costs(world)
+    check_faults(world)
     return world
 
 
@@ -98,15 +101,7 @@ def _check_names(world: World) -> None:
 
 
 def _check_latency(world: World) -> None:
-    regions = _names(world.regions)
-    rows = world.latency_s
-    shape = "x".join(str(length) for length in (len(rows), *sorted({len(row) for row in rows})))
-    square = len(rows) == len(regions) and all(len(row) == len(regions) for row in rows)
-    remedy = f"does not fit; give {len(regions)}x{len(regions)} seconds, origin by destination in the order of regions"
-    require(square, "latency_s", f"a {shape} matrix", remedy)
-    for origin, row in zip(regions, rows, strict=True):
-        for destination, latency in zip(regions, row, strict=True):
-            require_within(f"latency_s from '{origin}' to '{destination}'", latency, 0, LONGEST_S, "seconds")
+    check_matrix("latency_s", world.latency_s, _names(world.regions), LONGEST_S, "seconds")
 
 
 def _check_vm_types(world: World) -> None:

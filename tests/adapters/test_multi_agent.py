@@ -55,7 +55,7 @@ def joint(mode: str, actions: dict) -> np.ndarray:
     """The single environment's action."""
     if mode != "discrete":
         return np.concatenate(list(actions.values()))
-    n_fleets = 12 // len(actions)
+    n_fleets = 36 // len(actions)
     return np.concatenate([delta_of(int(action), n_fleets, 2) for action in actions.values()])
 
 
@@ -188,7 +188,7 @@ def test_render_shows_the_fleet() -> None:
         ({"observation": "dict"}, "flat Box"),
         ({"mask_in_observation": True}, "flat Box"),
         ({"reward": "vector"}, "is a vector"),
-        ({"reward": "paper", "rewards": "individual"}, "use 'money' or 'latency-first'"),
+        ({"reward": "constrained", "rewards": "individual"}, "use 'money' or 'latency-first'"),
         ({"render_mode": "sound"}, "render_mode"),
     ],
 )

@@ -76,7 +76,7 @@ def test_one_objective_is_normalised_and_the_others_are_kept() -> None:
 
 
 def test_one_objective_is_clipped() -> None:
-    assert all(step[1][0] == -0.01 for step in rest(MOClipReward(make(), 0, -0.01, 0.0)))
+    assert all(step[1][0] == -0.001 for step in rest(MOClipReward(make(), 0, -0.001, 0.0)))
 
 
 def test_skipped_steps_add_their_rewards() -> None:

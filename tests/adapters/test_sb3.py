@@ -128,15 +128,15 @@ def test_attributes_and_methods_reach_the_rows_that_are_asked_for():
 def test_options_are_each_rows_own():
     envs = SB3VecEnv(3, **HOUR)
     envs.seed(0)
-    wanted = [{"initial_instances": 2}, {}, {"initial_instances": 3, "day": "friday"}]
+    wanted = [{"initial_instances": 2}, {}, {"initial_instances": 4, "day": "friday-o365-a"}]
     envs.set_options(wanted)
     first = envs.reset()
-    assert [fleet.active.sum() for fleet in envs.env_method("telemetry")] == [6, 12, 9]
-    assert envs.get_attr("episode_description", 2)[0]["day"] == "friday"
+    assert [fleet.active.sum() for fleet in envs.env_method("telemetry")] == [6, 9, 12]
+    assert envs.get_attr("episode_description", 2)[0]["day"] == "friday-o365-a"
     for row, options in enumerate(wanted):
         np.testing.assert_array_equal(first[row], FleetEnv(**HOUR).reset(seed=row, options=options)[0])
     envs.reset()  # options hold for one reset
-    assert [fleet.active.sum() for fleet in envs.env_method("telemetry")] == [12, 12, 12]
+    assert [fleet.active.sum() for fleet in envs.env_method("telemetry")] == [9, 9, 9]
     envs.set_options({"initial_instances": 2})
     envs.reset()
     assert [fleet.active.sum() for fleet in envs.env_method("telemetry")] == [6, 6, 6]
@@ -199,7 +199,7 @@ def test_the_helper_works_where_nothing_was_registered():
         "from sageserve_env.adapters.sb3 import make_sb3_env; print(make_sb3_env('sageserve_env:SageServe/Mini-v0').reset().shape)"
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "(1, 85)"
+    assert done.stdout.strip() == "(1, 87)"
 
 
 def test_the_helper_names_an_unknown_id():

@@ -51,7 +51,7 @@ def test_bad_checkpoints_are_named(tmp_path):
 def test_scores_are_those_of_the_score_table(tmp_path):
     """The starting fleet of Mini, held for an hour of each test day, costs its VM-hours and what it breaches."""
     held = ppo.evaluate("mini", lambda observation, mask: [1, 1, 1], max_delta=1, **HOUR)
-    assert held["vm_usd"] == pytest.approx(12 * 32.77)
+    assert held["vm_usd"] == pytest.approx(9 * 12.29)
     assert held["total_usd"] == held["vm_usd"] + held["breach_usd"]
 
 

@@ -11,8 +11,7 @@ import pytest
 from tests.cli.helpers import sageserve
 
 ROOT = Path(__file__).resolve().parents[2]
-TESTED_ELSEWHERE = {"scenarios.md"}
-PAGES = [ROOT / "README.md", *(page for page in sorted((ROOT / "docs").glob("*.md")) if page.name not in TESTED_ELSEWHERE)]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 NOT_RUN = {"console", "text", "yaml"}
@@ -82,6 +81,18 @@ def test_every_named_workload_and_world_is_documented():
     for page, names in (("workloads.md", CATALOG), ("worlds.md", PRESETS)):
         text = (ROOT / "docs" / page).read_text(encoding="utf-8")
         assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_every_problem_and_reward_is_documented():
+    from sageserve_env.env.rewards import REWARDS
+    from sageserve_env.registration import IDS
+
+    cards, environments = ((ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("scenarios.md", "environments.md"))
+    for name, env_id in IDS.items():
+        assert f"## {env_id}\n" in cards
+        assert f"<!-- scores of {name} -->\n" in cards
+        assert f"[`{env_id}`](scenarios.md#{env_id.lower().replace('/', '')})" in environments
+    assert [name for name in REWARDS if f"| `{name}`" not in environments] == []
 
 
 def test_every_knob_and_array_is_documented():

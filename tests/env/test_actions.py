@@ -39,7 +39,7 @@ def test_choices_are_every_single_change_once() -> None:
 
 def test_allowed_choices_are_made_in_full() -> None:
     env = FleetEnv(action_mode="discrete", **HOUR)
-    mask = env.reset(seed=0, options={"initial_instances": 3})[1]["action_mask"]
+    mask = env.reset(seed=0, options={"initial_instances": 1})[1]["action_mask"]
     np.testing.assert_array_equal(mask, env.action_masks())
     snapshot, before = env.snapshot(), env._engine.rows["target"][0].copy()
     for choice in range(13):

@@ -90,7 +90,7 @@ def test_any_action() -> None:
         ({"max_in_flight": 1 << 40}, "max_in_flight = 1099511627776 is out of range; give a whole number, 1 to 1073741824"),
         ({"telemetry_delay": 10**9}, "telemetry_delay = 1000000000 is out of range; give a whole number, 0 to 288"),
         ({"telemetry_noise": 1e300}, "telemetry_noise = 1e[+]300; give a relative standard deviation from 0 to 100"),
-        ({"reward": 5}, "reward = 5 is none; choose one of money, paper, latency-first, vector or pass an object"),
+        ({"reward": 5}, "reward = 5 is none; choose one of money, latency-first, constrained, vector or pass an object"),
         ({"reward": Money(breach_prices_usd=(1.0, math.nan, 1.0))}, r"breach_prices_usd = \(1.0, nan, 1.0\); give 3 prices >= 0"),
         ({"reward": Money(breach_prices_usd=(1.0, 1.0))}, "give 3 prices >= 0, one for each tier"),
         ({"problem": 3}, "problem = 3 is none; give the name of a problem, its id, or a Problem"),

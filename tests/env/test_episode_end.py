@@ -14,8 +14,9 @@ from sageserve_env.registration import IDS
 from sageserve_env.scenarios import load_problem
 
 KINDS = ["vector_entry_point", "sync", "async"]
-FULL = {"max_in_flight": 50, "horizon_s": 7200.0}
-"""Room for so few requests that Mini's fewest instances fill it within two hours."""
+ROOM = 400
+FULL = {"max_in_flight": ROOM, "horizon_s": 7200.0}
+"""Room for so few requests that they fill it within two hours where Mini has no instances."""
 
 SEEDS = (3, 5, 6)
 
@@ -52,7 +53,7 @@ def test_a_limit_of_steps_truncates_and_wrappers_know_it() -> None:
     assert env.spec.max_episode_steps == 2
     assert steps_until_the_end(env) == 2
     timed = TimeAwareObservation(env, flatten=True)
-    assert timed.reset(seed=0)[0].shape == (86,)
+    assert timed.reset(seed=0)[0].shape == (88,)
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
@@ -85,7 +86,7 @@ def test_a_vectors_limit_never_lengthens_an_episode(limit: int | None, steps: in
 
 
 def overfull_episode(env: FleetEnv, seed: int) -> list[tuple]:
-    """Each step of an episode with the fewest instances: observation, reward, end, and the infos but for the mask."""
+    """Each step of an episode with ever fewer instances: observation, reward, end, and the infos but for the mask."""
     env.reset(seed=seed, options={"initial_instances": 2, "start_s": 25_200.0})
     steps, is_over = [], False
     while not is_over:
@@ -106,7 +107,7 @@ def test_a_full_pool_truncates_the_episode_with_its_reason() -> None:
         fleet, vm_hours = env.telemetry(), sum(info["vm_hours"] for *_, info in steps)
         assert (len(steps) - 1) * 300.0 <= fleet.now_s < len(steps) * 300.0  # the last interval ends early
         assert vm_hours == pytest.approx((fleet.active_s + fleet.provisioning_s + fleet.draining_s).sum() / 3600)
-        assert fleet.arrived.sum() - fleet.completed.sum() == 50
+        assert fleet.arrived.sum() - fleet.completed.sum() == ROOM
         with pytest.raises(InputError, match="call reset"):
             env.step(np.zeros(3, int))
         assert not env.reset(seed=0)[1]["is_overfull"]
@@ -147,3 +148,89 @@ def test_training_goes_on_over_many_full_pools() -> None:
         if truncated.any():
             assert infos["final_info"]["is_overfull"][truncated].all()
     assert ends > 40
+
+
+GRACE_S = load_problem("mini").niw_grace_s
+UNSERVED = {"initial_instances": 0, "start_s": 36_000.0, "day": 0}
+HOLD = np.full(3, 2)
+
+
+def niw_by_age(env: FleetEnv, at_s: float) -> tuple[int, int]:
+    """NIW of the episode under way that has come by ``at_s``: older than the grace, and all."""
+    requests = env.episode.workload.stream(env.setup.world, env.episode.workload_seed).next_chunk()
+    age_s = at_s - requests["arrival_s"][requests["tier"] == 2]
+    return int(np.sum(age_s > GRACE_S)), int(np.sum(age_s > 0))
+
+
+def held(env: FleetEnv, seed: int = 0) -> list[dict]:
+    """Infos of an episode in which nobody serves."""
+    env.reset(seed=seed, options=UNSERVED)
+    infos, is_over = [], False
+    while not is_over:
+        *_, is_over, info = env.step(HOLD)
+        infos.append(info)
+    return infos
+
+
+@pytest.mark.parametrize("hours", [2, 3])
+def test_niw_that_is_old_and_unserved_at_the_horizon_is_late(hours: int) -> None:
+    env = FleetEnv(horizon_s=hours * 3600.0)
+    *before, last = held(env)
+    old, arrived = niw_by_age(env, hours * 3600.0)
+    assert [info["breaches_niw"] for info in before] == [0.0] * (12 * hours - 1)
+    assert 0 < last["breaches_niw"] == old < arrived
+    assert sum(info["attainable_niw"] for info in (*before, last)) == arrived
+
+
+def test_niw_that_is_young_at_the_horizon_is_not_late() -> None:
+    env = FleetEnv(horizon_s=GRACE_S)
+    infos = held(env)
+    assert niw_by_age(env, GRACE_S)[1] > 0
+    assert sum(info["breaches_niw"] for info in infos) == 0
+
+
+def test_a_longer_episode_books_nothing_before_its_own_horizon() -> None:
+    long, short = FleetEnv(horizon_s=9000.0), FleetEnv(horizon_s=7200.0)
+    infos, others = held(long), held(short)
+    assert infos[23]["breaches_niw"] == 0 < others[23]["breaches_niw"]
+    assert infos[-1]["breaches_niw"] == niw_by_age(long, 9000.0)[0]
+
+
+def test_niw_that_was_late_already_is_not_late_again() -> None:
+    env = FleetEnv(horizon_s=8 * 3600.0)
+    infos = held(env)
+    before = sum(info["breaches_niw"] for info in infos[:-1])
+    assert before > 0  # past its level of six hours
+    assert before + infos[-1]["breaches_niw"] == niw_by_age(env, 8 * 3600.0)[0]
+
+
+def test_niw_that_is_done_is_not_late() -> None:
+    env = FleetEnv(horizon_s=7200.0)
+    env.reset(seed=0, options=UNSERVED | {"initial_instances": 6})
+    late = [env.step(HOLD)[4]["breaches_niw"] for _ in range(24)]
+    assert late == [0.0] * 24
+    assert env.telemetry().completed[:, 2].sum() > 0
+
+
+def test_a_full_pool_makes_all_its_niw_late() -> None:
+    env = FleetEnv(**FULL)
+    *before, last = held(env)
+    assert last["is_overfull"]
+    now_s = env.telemetry().now_s
+    assert now_s < GRACE_S
+    assert sum(info["breaches_niw"] for info in before) == 0
+    assert last["breaches_niw"] == niw_by_age(env, now_s)[1] > 0
+
+
+def test_vectors_and_restored_environments_book_the_same() -> None:
+    env, envs = FleetEnv(horizon_s=7200.0), VectorFleetEnv(2, autoreset_mode="Disabled", horizon_s=7200.0)
+    last = held(env, seed=1)[-1]
+    envs.reset(seed=[0, 1], options=UNSERVED)
+    for step in range(24):
+        if step == 20:
+            snapshot = envs.snapshot(1)
+        infos = envs.step(np.tile(HOLD, (2, 1)))[4]
+    assert infos["breaches_niw"][1] == last["breaches_niw"] > 0
+    env.restore(snapshot)
+    again = [env.step(HOLD)[4]["breaches_niw"] for _ in range(4)]
+    assert again == [0.0, 0.0, 0.0, last["breaches_niw"]]

@@ -75,7 +75,7 @@ def play(env: FleetEnv, n_steps: int, seed: int = 0) -> list[Any]:
 
 def episode(options: dict[str, Any], n_steps: int = 24) -> list[Any]:
     """The observations of an episode, the first included."""
-    env = FleetEnv(**TWO_HOURS, **options)
+    env = FleetEnv(**{**TWO_HOURS, **options})
     return [env.reset(seed=7)[0], *play(env, n_steps)]
 
 
@@ -144,11 +144,11 @@ def test_dict_holds_the_entries_of_the_flat_observation_by_their_names() -> None
     flat = FleetEnv(hide_queues=True)
     observation, _ = env.reset(seed=2)
     entries = {feature.name: value for feature, value in zip(flat.observation_features, flat.reset(seed=2)[0], strict=True)}
-    assert {name: array.shape for name, array in observation.items()} == {"endpoints": (3, 20), "regions": (3, 1), "time": (4,)}
+    assert {name: array.shape for name, array in observation.items()} == {"endpoints": (3, 20), "regions": (3, 1), "time": (6,)}
     for name, features in env.observation_groups.items():
         expected = np.array([entries[feature.name] for feature in features.ravel()]).reshape(features.shape)
         np.testing.assert_array_equal(observation[name], expected)
-    assert env.observation_groups["endpoints"][1, 0].name == "centralus/bloom-176b/unified/target[a100-80gb-x8]"
+    assert env.observation_groups["endpoints"][1, 0].name == "centralus/qwen3-32b/unified/target[h100-x1]"
 
 
 def test_masks_in_the_observation_are_the_present_ones() -> None:
@@ -169,7 +169,8 @@ def test_delay_shows_what_was_seen_so_many_intervals_ago() -> None:
 
 
 def test_noise_is_relative_within_bounds_and_moves_nothing_else() -> None:
-    clean, noisy, seen = (np.stack(episode({"telemetry_noise": noise})) for noise in (0.0, 0.1, 1e-9))
+    half_a_day = {"horizon_s": 43_200.0}
+    clean, noisy, seen = (np.stack(episode({"telemetry_noise": noise, **half_a_day}, 144)) for noise in (0.0, 0.1, 1e-9))
     features = FleetEnv().observation_features
     is_noisy = np.array([feature.is_noisy for feature in features])
     kinds = {feature.name.rpartition("/")[2].partition("[")[0] for feature in features if feature.is_noisy}
@@ -183,7 +184,7 @@ def test_noise_is_relative_within_bounds_and_moves_nothing_else() -> None:
     assert 0.08 < errors.std() < 0.12
     assert noisy.min() >= -1
     assert noisy.max() <= 1
-    again = np.stack(episode({"telemetry_noise": 0.1, "observation": "flat"}))
+    again = np.stack(episode({"telemetry_noise": 0.1, "observation": "flat", **half_a_day}, 144))
     np.testing.assert_array_equal(again, noisy)
     env = FleetEnv(telemetry_noise=0.1, **TWO_HOURS)
     first, other = env.reset(seed=7)[0], env.reset()[0]
@@ -192,11 +193,11 @@ def test_noise_is_relative_within_bounds_and_moves_nothing_else() -> None:
 
 def test_forecast_is_the_forecasters_own() -> None:
     env = FleetEnv(forecaster=Growth(), horizon_s=3 * 3600.0)
-    observation, _ = env.reset(seed=1, options={"day": "friday"})
+    observation, _ = env.reset(seed=1, options={"day": "friday-o365-a"})
     drawn, world = env._episode, env.setup.world
     before = past_rates(drawn.workload, world, drawn.workload_seed ^ PAST_SEED).reshape(3, -1)
     own = token_rates(drawn.workload, world, drawn.workload_seed).reshape(3, -1)
-    assert [feature.name for feature in env.observation_features[-3:]] == [f"{r.name}/bloom-176b/forecast" for r in world.regions]
+    assert [feature.name for feature in env.observation_features[-3:]] == [f"{r.name}/qwen3-32b/forecast" for r in world.regions]
     assert before.shape == (3, 4 * 96)
     for step in range(36):
         history = np.concatenate([before, own[:, : 4 * (step // 12)]], axis=1)
@@ -207,7 +208,7 @@ def test_forecast_is_the_forecasters_own() -> None:
 
 def test_forecast_is_zero_before_there_is_any_history() -> None:
     env = FleetEnv(forecaster=Growth(), control_interval_s=1800.0, horizon_s=86_400.0)
-    observation, _ = env.reset(seed=0, options={"day": "monday", "start_s": 0})
+    observation, _ = env.reset(seed=0, options={"day": "monday-o365-a", "start_s": 0})
     np.testing.assert_array_equal(observation[-3:], 0.0)
     env.step(np.full(3, 2))
     assert (env.step(np.full(3, 2))[0][-3:] > 0).all()
@@ -261,7 +262,7 @@ def test_a_forecast_of_the_wrong_shape_is_an_error() -> None:
             return super().forecast(history[:1], window_s)
 
     with pytest.raises(InputError, match=r"the forecast has shape \(1, 4\)"):
-        FleetEnv(forecaster=Short(), **TWO_HOURS).reset(seed=0, options={"day": "friday"})
+        FleetEnv(forecaster=Short(), **TWO_HOURS).reset(seed=0, options={"day": "friday-o365-a"})
 
 
 def test_options_are_written_in_the_spec() -> None:

@@ -17,6 +17,7 @@ HORIZONS = {
     "day": {"horizon_s": 3600.0},
     "week": {"horizon_s": 3600.0},
     "burst": {"horizon_s": 3600.0},
+    "paper": {"horizon_s": 3600.0},
     "scale2025": {"horizon_s": 1800.0},
 }
 """Whole episodes where they are fast."""

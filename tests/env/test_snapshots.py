@@ -68,7 +68,7 @@ def test_an_engine_refuses_the_rows_of_another(name: str) -> None:
 
 
 def test_another_workload_is_foreign() -> None:
-    own = {"problem": "day", "horizon_s": 600.0}
+    own = {"problem": "paper", "horizon_s": 600.0}
     env, other = played(1, **own), played(1, workload="o365-hour", **own)
     with pytest.raises(InputError, match="another workload"):
         env.restore(other.snapshot())

@@ -152,7 +152,7 @@ def test_gymnasiums_vectors_equal_the_native_rows(mode: str) -> None:
 
 
 def test_specs_go_through_json() -> None:
-    env = make(split="test", action_mode="target", control_interval_s=60.0, reward="paper")
+    env = make(split="test", action_mode="target", control_interval_s=60.0, reward="constrained")
     again = gym.make(EnvSpec.from_json(env.spec.to_json()))
     assert again.spec == env.spec
     action = np.full(3, 0.5, np.float32)
@@ -177,8 +177,8 @@ def test_wrapped_environments_are_pickled_in_mid_episode(module: str) -> None:
 @pytest.mark.parametrize("kind", ["vector_entry_point", "sync", "async"])
 def test_vectors_are_asked_as_gymnasiums_are(kind: str) -> None:
     envs = gym.make_vec(ID, num_envs=2, vectorization_mode=kind, **SHORT)
-    envs.reset(seed=[1, 2], options={"day": "friday"})
-    assert [words["day"] for words in envs.get_attr("episode_description")] == ["friday", "friday"]
+    envs.reset(seed=[1, 2], options={"day": "friday-o365-a"})
+    assert [words["day"] for words in envs.get_attr("episode_description")] == ["friday-o365-a", "friday-o365-a"]
     assert [fleet.now_s for fleet in envs.call("telemetry")] == [0.0, 0.0]
     assert [mask.shape for mask in envs.call("action_masks")] == [(15,), (15,)]
     assert [space.shape for space in envs.get_attr("action_space")] == [(3,), (3,)]

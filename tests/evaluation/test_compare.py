@@ -8,11 +8,21 @@ from rich.console import Console
 from baselines import ReactivePolicy, StaticPolicy
 from sageserve_env.env.rewards import BREACH_PRICES_USD
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.compare import COLUMNS, compare, comparison_tables, cost_usd, figures_of, plot_comparison, write_table
+from sageserve_env.evaluation.compare import (
+    COLUMNS,
+    FOOTPRINT_COLUMNS,
+    compare,
+    comparison_tables,
+    cost_usd,
+    figures_of,
+    plot_comparison,
+    write_table,
+)
 from sageserve_env.evaluation.policy import prepared
 from sageserve_env.scenarios import Scenario
+from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import published
+from sageserve_env.world import globe, published
 
 SCENARIO = Scenario("slice", published(instances=3), O365Week(start_s=126_000.0, duration_s=600.0, scale=4.0))
 
@@ -82,6 +92,20 @@ def test_the_table_has_a_row_for_each_and_fits_100_columns(results):
     assert "…" not in text
     assert "held" in text
     assert f"{results['reactive'].metrics.fleet_total.active_h:.1f}" in text
+
+
+def test_a_world_that_counts_energy_carbon_and_traffic_has_them_in_table_file_and_total(tmp_path):
+    results = compare(Scenario("globe", globe(), globe_week(0.0, 300.0, scale=0.02)), {"held": StaticPolicy()})
+    values = figures_of(results["held"])
+    assert list(values) == [*COLUMNS, *FOOTPRINT_COLUMNS]
+    assert values["carbon_usd"] == pytest.approx(values["carbon_kg"] / 10)
+    assert values["total_usd"] == pytest.approx(sum(values[f"{name}_usd"] for name in ("vm", "breach", "carbon", "egress")))
+    console = Console(width=100)
+    with console.capture() as captured:
+        console.print(*comparison_tables(results))
+    assert "Their footprint" in captured.get()
+    write_table(results, tmp_path / "t.csv")
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8").startswith("policy,instance_h,")
 
 
 def test_the_csv_file_has_the_same_figures(results, tmp_path):

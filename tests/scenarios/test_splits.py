@@ -10,37 +10,54 @@ from hypothesis import strategies as st
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import PROBLEMS, SPLITS, Randomisation, load_problem
 from sageserve_env.scenarios.perturbation import Perturbation
-from sageserve_env.scenarios.sources import weekdays
+from sageserve_env.scenarios.sources import CurveWindow, weekdays
 
 MODELS = ("llama-2-70b", "bloom-176b")
-ONE_RECORD = ("mini", "day", "burst", "scale2025", "azure")  # the week has one window, which its splits share
 names = st.sampled_from(list(PROBLEMS))
 seeds = st.integers(0, 2**32 - 1)
 
 
 def spans(split):
-    """(record, first moment, last moment) of each window, in the time of its record."""
-    return [(w.name if w.week_start_s != w.start_s else "week", w.start_s, w.start_s + w.span_s) for w in split.windows]
+    """(record, first moment, last moment) of all that is played, in the time of its record."""
+    return [(record, w.start_s, w.start_s + w.span_s) for w in split.windows for record in records(w)]
 
 
-@pytest.mark.parametrize("name", ONE_RECORD)
-def test_splits_share_no_moment_of_the_record(name):
+def records(window):
+    """The curves of a window, the trace, or the Office 365 week."""
+    if isinstance(window, CurveWindow):
+        return window.curves
+    return [window.name if window.week_start_s != window.start_s else "o365"]
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_splits_share_no_moment_of_a_record(name):
     for a, b in combinations(load_problem(name).splits, 2):
         for record, start, end in spans(a):
             for other, other_start, other_end in spans(b):
                 assert record != other or end <= other_start or other_end <= start
 
 
-def test_weeks_held_out_variants_lie_outside_the_train_bounds():
-    train, *held_out = load_problem("week").splits
-    law = train.randomisation
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_no_window_of_a_split_is_there_twice(name):
+    for split in load_problem(name).splits:
+        spans_of_windows = [(*records(w), w.start_s) for w in split.windows]
+        assert len({w.name for w in split.windows}) == len(set(spans_of_windows)) == len(split.windows)
 
-    def is_outside(variant):
-        inside_level = law.level[0] <= variant.level <= law.level[1]
-        return not (inside_level and law.phase_s[0] <= variant.phase_s <= law.phase_s[1])
 
-    assert all(is_outside(variant) for split in held_out for variant in split.variants)
-    assert not set(held_out[0].variants) & set(held_out[1].variants)
+@pytest.mark.parametrize("name", ["mini", "day", "week", "burst"])
+def test_models_follow_every_curve_of_their_split(name):
+    problem = load_problem(name)
+    for split in problem.splits:
+        curves = {curve for window in split.windows for curve in window.curves}
+        for place, _ in enumerate(problem.source.models):
+            assert {window.curves[place] for window in split.windows} == curves
+
+
+def test_held_out_perturbations_are_other_ones():
+    for name in PROBLEMS:
+        validation, test = (set(split.variants) for split in load_problem(name).splits[1:])
+        assert Perturbation() in validation & test
+        assert name == "azure" or validation & test == {Perturbation()}
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
@@ -92,7 +109,7 @@ def test_train_reaches_the_whole_of_its_bounds():
 @given(level=st.floats(0.1, 4), phase_s=st.integers(-7200, 7200), factor=st.floats(0.5, 2), window=st.sampled_from(range(7)))
 def test_level_and_shares_come_out_as_asked(level, phase_s, factor, window):
     day = weekdays("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")[window]
-    source = load_problem("day").source
+    source = load_problem("paper").source
     plain = source.play(day, Perturbation()).folded(0)
     changed = source.play(day, Perturbation(level=level, phase_s=phase_s, models=(("bloom-176b", factor),))).folded(0)
     assert changed.expected().sum() == pytest.approx(level * plain.expected().sum())
@@ -105,22 +122,24 @@ def test_level_and_shares_come_out_as_asked(level, phase_s, factor, window):
 
 
 def test_a_phase_moves_traffic_within_its_day():
-    source, (day,) = load_problem("mini").source, weekdays("thursday")
+    source, (day,) = load_problem("paper").source, weekdays("thursday")
     plain = source.play(day, Perturbation()).folded(0)
     late = source.play(day, Perturbation(phase_s=3600.0)).folded(0)
     assert late.rate == pytest.approx(np.roll(plain.rate, 60, axis=1))
 
 
-@pytest.mark.parametrize("name", ["mini", "day", "scale2025"])
-def test_playing_a_window_shows_no_other(name):
-    """An episode that starts an hour before midnight goes on with the morning of the same day."""
+@pytest.mark.parametrize(
+    ("name", "bins"), [("mini", 12), ("day", 12), ("burst", 12), ("week", 12), ("paper", 60), ("scale2025", 60)]
+)
+def test_playing_a_window_shows_no_other(name, bins):
+    """An episode that starts an hour before the end of its day, or week, goes on with the beginning of the same one."""
     problem = load_problem(name).with_overrides(horizon_s=7200.0)
     for split in problem.splits[1:]:
         for window in split.windows:
             options = {"day": window.name, "start_s": window.span_s - 3600.0, "variant": 0}
             own = problem.source.play(window, Perturbation()).folded(0).rate
             rate = problem.sample(split.name, np.random.default_rng(1), options).workload.folded(0).rate
-            assert rate == pytest.approx(np.concatenate([own[:, -60:], own[:, :60]], axis=1))
+            assert rate == pytest.approx(np.concatenate([own[:, -bins:], own[:, :bins]], axis=1))
 
 
 @pytest.mark.parametrize(

@@ -41,9 +41,10 @@ def test_noise_of_the_past_is_another():
     assert not np.array_equal(flat.folded(0).rate, flat.past.folded(0).rate)
 
 
+@pytest.mark.parametrize(("problem", "suffix"), [("paper", ""), ("day", "-2"), ("mini", "-o365-b")])
 @pytest.mark.parametrize(("split", "days"), [("train", {"monday": 0, "friday": 4}), ("test", {"thursday": 3})])
-def test_episodes_have_the_days_before_as_their_past(split, days):
+def test_episodes_have_the_days_before_as_their_past(problem, suffix, split, days):
     for day, before in days.items():
-        episode = load_problem("day").sample(split, np.random.default_rng(1), {"day": day})
+        episode = load_problem(problem).sample(split, np.random.default_rng(1), {"day": day + suffix})
         past = episode.workload.past
         assert (past is None) if before == 0 else past.duration_s == before * DAY_S

@@ -13,6 +13,8 @@ from sageserve_env.compile import kernel
 from sageserve_env.env.state import HISTORY
 from sageserve_env.sim.routing import utilization
 from sageserve_env.sim.state import N_TIERS, NIW, NONE, SPOT, Sim
+from sageserve_env.world.costs.carbon import has_carbon
+from sageserve_env.world.costs.prices import has_hourly_prices
 from sageserve_env.world.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, World
 
@@ -23,6 +25,9 @@ REQUESTS_SCALE = 1e4
 TOKENS_SCALE = 1e8
 QUEUE_SCALE = 1e6
 """Counts are shown as log(1 + count) / log(1 + scale)."""
+
+CARBON_SCALE = 1000.0
+"""Grams for each kWh: about that of coal."""
 
 REFERENCE_PROMPT_TOKENS = 4096
 """Arrival rates are shared by what a region's VMs could prefill if they did nothing else, in prompts of this size."""
@@ -54,7 +59,7 @@ class Feature:
 
 
 def observation_features(world: World) -> list[Feature]:
-    """Every entry of the flat observation, in order: endpoint by endpoint, then regions, then time."""
+    """Every entry of the flat observation, in order: endpoint by endpoint, then regions, time, and what varies by the hour."""
     features = []
     for region in world.regions:
         for model in world.models:
@@ -66,7 +71,23 @@ def observation_features(world: World) -> list[Feature]:
     for period, seconds in (("hour", "3600 s"), ("day", "86400 s"), ("week", "604800 s")):
         for wave in ("sin", "cos"):
             features.append(Feature(f"time_of_{period}/{wave}", "1", f"{wave}(2 pi seconds since Monday 00:00 / {seconds})", -1.0))
+    return features + [feature for region in world.regions for feature in hourly_features(region.name, world)]
+
+
+def hourly_features(region: str, world: World) -> list[Feature]:
+    """Entries of a region's carbon and prices, now and in an hour; none where they do not vary by the hour."""
+    features = []
+    for hour in ("now", "in an hour") if has_carbon(world) else ():
+        formula = f"min(1, x / {CARBON_SCALE:g}), by the hour"
+        features.append(Feature(f"{region}/carbon[{hour}]", "gCO2eq/kWh", formula))
+    for hour in ("now", "in an hour") if has_hourly_prices(world) else ():
+        features.append(Feature(f"{region}/price[{hour}]", "1", "factor on list prices / the world's largest"))
     return features
+
+
+def hourly_entries(world: World) -> int:
+    """Entries of one region in ``hourly_features``."""
+    return len(hourly_features("", world))
 
 
 def endpoint_features(place: str, world: World) -> list[Feature]:
@@ -139,6 +160,21 @@ def encode(s: Sim, row: Any, target: Any, history: Any, served: Any, rate_scale:
         out[place] = math.sin(angle)
         out[place + 1] = math.cos(angle)
         place += 2
+    if s.settings[0].has_carbon or s.settings[0].has_hourly_prices:
+        encode_hours(s, out, place)
+
+
+@kernel
+def encode_hours(s: Sim, out: Any, place: int) -> None:
+    """Carbon and prices of each region, now and in an hour."""
+    hour = math.floor((s.clock[0].week_start_s + s.clock[0].now_s) / 3600.0)
+    for region in range(s.region.shape[0]):
+        for ahead in range(2 if s.settings[0].has_carbon else 0):
+            out[place] = min(1.0, s.carbon[region, (hour + ahead) % s.carbon.shape[1]] / CARBON_SCALE)
+            place += 1
+        for ahead in range(2 if s.settings[0].has_hourly_prices else 0):
+            out[place] = s.price_factor[region, (hour + ahead) % s.price_factor.shape[1]] / s.settings[0].top_price_factor
+            place += 1
 
 
 @kernel

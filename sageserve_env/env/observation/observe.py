@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.env.core import Engine
 from sageserve_env.env.observation.demand import Demand, DemandSnapshot, forecast_features
-from sageserve_env.env.observation.encode import Feature, observation_features
+from sageserve_env.env.observation.encode import Feature, hourly_entries, observation_features
 from sageserve_env.forecasters import Forecaster
 from sageserve_env.scenarios import Episode
 from sageserve_env.world.schema import World
@@ -90,6 +90,8 @@ class Layout:
         """Shapes of the groups, in the order of the flat row."""
         n_endpoints = len(world.regions) * len(world.models) * len(world.pools)
         shapes: dict[str, tuple[int, ...]] = {"regions": (len(world.regions), len(world.vm_types)), "time": (6,)}
+        if hourly_entries(world):
+            shapes["hours"] = (len(world.regions), hourly_entries(world))
         if self.view.forecaster is not None:
             shapes["forecast"] = (len(world.regions), len(world.models))
         of_endpoints = len(self.features) - sum(int(np.prod(shape)) for shape in shapes.values())

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.world.costs.prices import list_prices
 from sageserve_env.world.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, IterationModel, Profile, World
 
@@ -80,7 +81,7 @@ class History:
         self.active, self.provisioning, self.draining = np.zeros((3, self.slots))
         self.vm_usd, self.breach_usd = np.zeros((2, self.slots))
         self._weight_s = np.zeros(self.slots)
-        self._price = np.array([vm_type.price_usd_per_h for vm_type in world.vm_types])
+        self._price = list_prices(world)
         self._prefill_rate = prefill_rates(world)
         nothing = np.zeros((len(world.models), len(TIERS)), np.int64)
         self._marks = [Mark(0.0, nothing, nothing, 0.0, 0.0)]
@@ -100,7 +101,7 @@ class History:
         self.requests_per_s = self.tokens_per_s = self.oldest_queued_s = 0.0
         self.queued = 0
         self.attainment = np.full(len(TIERS) + 1, np.nan)
-        self.initial_usd_per_h = float((instances.sum(axis=(0, 1, 2)) * self._price).sum())
+        self.initial_usd_per_h = float((instances.sum(axis=(1, 2)) * self._price).sum())
         self.initial_instances = int(instances.sum())
 
     def add(self, telemetry: Telemetry, reward_terms: dict[str, float], ttft_p95_s: Reals) -> None:

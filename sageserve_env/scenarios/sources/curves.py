@@ -15,7 +15,6 @@ from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.sources.curves import BIN_S, curve, sizes
 from sageserve_env.workload.transforms.compose import Composable
-from sageserve_env.world.schema import TIERS
 
 EDGE_S = 300.0
 """Bins of the traffic: peaks begin and end on their edges."""
@@ -115,7 +114,7 @@ def _perturbed(source: CurveSource, window: CurveWindow, perturbation: Perturbat
     """The phase moves the curves and leaves the peaks on the clock; all else acts on the traffic that comes of both."""
     intensity = _intensity(source, window, perturbation.phase_s).window(0.0, turns * window.span_s)
     workload = IntensityWorkload(window.name, intensity, week_start_s=window.week_start_s)
-    return perturbation.without_phase().apply(workload, _shares(source))
+    return perturbation.without_phase().apply(workload, _shares(source, window, perturbation.phase_s))
 
 
 @lru_cache(maxsize=64)
@@ -156,10 +155,7 @@ def _peaks(peaks: Peaks, window: CurveWindow, clock_s: float) -> NDArray[np.floa
     return np.where(is_peak, peaks.factor, 1.0)
 
 
-def _shares(source: CurveSource) -> Shares:
-    """Of the models and tiers, by their mean rates."""
-    rates = np.array([each.rate_per_s for each in source.traffic])
-    tiers = np.array([each.tiers for each in source.traffic])
-    weights = rates / rates.sum()
-    by_tier = weights @ (tiers / tiers.sum(axis=1, keepdims=True))
-    return Shares(dict(zip(source.models, weights.tolist(), strict=True)), dict(zip(TIERS, by_tier.tolist(), strict=True)))
+@lru_cache(maxsize=64)
+def _shares(source: CurveSource, window: CurveWindow, phase_s: float) -> Shares:
+    """Expected shares of the models and tiers in a window."""
+    return Shares.of(_intensity(source, window, phase_s))

@@ -14,7 +14,6 @@ from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.intensity import Intensity
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.workload.transforms.compose import Composable
-from sageserve_env.world.schema import TIERS
 
 
 @dataclass(frozen=True)
@@ -77,11 +76,4 @@ def _of_models(intensity: Intensity, models: tuple[str, ...]) -> Intensity:
 @lru_cache(maxsize=128)
 def _o365_shares(source: O365Source, window: Window) -> Shares:
     """Expected shares, from the intensities."""
-    intensity = _o365(source, window, 1.0, 1).intensity
-    models, tiers = dict.fromkeys(source.models, 0.0), dict.fromkeys(TIERS, 0.0)
-    expected = intensity.expected() / intensity.expected().sum()
-    for series, share in zip(intensity.series, expected.tolist(), strict=True):
-        models[series.model] += share
-        for tier, part in zip(TIERS, series.tiers, strict=True):
-            tiers[tier] += share * part / sum(series.tiers)
-    return Shares(models, tiers)
+    return Shares.of(_o365(source, window, 1.0, 1).intensity)

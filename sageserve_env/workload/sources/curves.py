@@ -1,4 +1,7 @@
-"""Recorded shapes of traffic over whole weeks, and recorded sizes of requests: the pieces that problems put together."""
+"""Recorded shapes of traffic over whole weeks, and recorded sizes of requests: the pieces that problems put together.
+
+[A] marks an assumption of this package.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,9 @@ from sageserve_env.workload.sources.servegen import client_sizes, total_rate
 BIN_S = 600.0
 """Bins of a curve."""
 
+LOCAL_BINS = -48
+"""The Office 365 and Azure weeks are in UTC; eight hours earlier, their noon is that of most of their users [A]."""
+
 DAY_S = 86_400.0
 WEEK_S = 7 * DAY_S
 
@@ -25,18 +31,18 @@ Table = NDArray[np.float64]
 
 
 def _o365(label: str) -> Table:
-    """Interactive requests of one model of the Office 365 week, from Monday on."""
+    """Interactive requests of one model of the Office 365 week, by the clock of its users."""
     minutes = int(BIN_S / 60)
-    return week()[label, "prod"].rate.reshape(-1, minutes).mean(axis=1)
+    return np.roll(week()[label, "prod"].rate.reshape(-1, minutes).mean(axis=1), LOCAL_BINS)
 
 
 def _azure(service: str) -> Table:
-    """The Azure 2024 week, turned so that it begins on Monday."""
+    """The Azure 2024 week, turned so that it begins on Monday, by the clock of its users."""
     workload = azure2024(service)
     intensity = workload.intensity
     middles = np.arange(0.0, WEEK_S, BIN_S) + BIN_S / 2
     rate = intensity.rate.sum(axis=0)[np.searchsorted(intensity.edges, middles, side="right") - 1]
-    return np.roll(rate, round((workload.week_start_s or 0.0) / BIN_S))
+    return np.roll(rate, round((workload.week_start_s or 0.0) / BIN_S) + LOCAL_BINS)
 
 
 def _servegen(model: str, number: int) -> Table:

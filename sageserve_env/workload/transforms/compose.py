@@ -106,7 +106,8 @@ def past_under(workload: Composable, operation: Operation) -> Composable | None:
         return past
     if isinstance(operation, Shift) and (isinstance(workload, Transformed) or abs(operation.by_s) >= past.duration_s):
         return None  # the end of the past would not be time 0
-    return past.apply(operation.before())
+    before = operation.before()
+    return None if before is None else past.apply(before)
 
 
 def measure(workload: Workload, world: World, seed: int) -> Counts:

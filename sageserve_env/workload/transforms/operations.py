@@ -59,8 +59,8 @@ class Operation(ABC):
         """Whether the intensities depend on the seed of the stream."""
         return False
 
-    def before(self) -> Operation:
-        """The transform for the time before the workload."""
+    def before(self) -> Operation | None:
+        """The transform for the time before the workload; None where it leaves no past."""
         return self
 
     def check(self, duration_s: float) -> None:

@@ -1,0 +1,172 @@
+"""How large the fleets of an episode must be, hour by hour, and what a breach must cost for honest service to pay."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sageserve_env.env import FleetEnv
+from sageserve_env.evaluation.episodes import LEVELS, EpisodeScore, episode_score
+from sageserve_env.scenarios import Problem
+from sageserve_env.sim.knobs import Knobs
+from sageserve_env.sim.routing import MOST_LOAD
+from sageserve_env.sim.state import IW_F, IW_N
+from sageserve_env.world.schema import TIERS, World
+
+HOUR_S = 3600.0
+MOST_INSTANCES = 12
+WANTED = 0.95
+"""Share of the IW-F of an endpoint and hour that the fleet needed serves in time."""
+
+TRIED = (0.0, 0.3, 0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
+"""Shares of IW-F for which fleets are made ready, and their bills compared."""
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What an episode asks of its fleets.
+
+    Attributes:
+        met: Share of its attainable IW-F that each hour, region and model meets with 1, 2, ... instances, on the first VM type on
+            which the model runs and without help from other regions, shape (MOST_INSTANCES, hours, R, M).
+        attainable: Share of IW-F that the largest fleet tried serves in time.
+        requests: That arrive.
+    """
+
+    met: NDArray[np.float64]
+    attainable: float
+    requests: int
+
+    def instances(self, level: float = WANTED) -> NDArray[np.int64]:
+        """Least instances that meet a level, shape (hours, R, M); one more than were tried where none does."""
+        if level == 0.0:
+            return np.zeros(self.met.shape[1:], np.int64)
+        is_enough = self.met >= level
+        return np.where(is_enough.any(axis=0), is_enough.argmax(axis=0) + 1, MOST_INSTANCES + 1)
+
+    @property
+    def endpoint_swing(self) -> NDArray[np.float64]:
+        """The same of the endpoint of each model with the largest fleet, shape (M,)."""
+        swing: NDArray[np.float64] = (self.instances().max(axis=0) / self.instances().min(axis=0)).max(axis=0)
+        return swing
+
+    @property
+    def swing(self) -> NDArray[np.float64]:
+        """The largest hour's fleet of each model over its smallest, regions together, shape (M,)."""
+        by_model = self.instances().sum(axis=1)
+        swing: NDArray[np.float64] = by_model.max(axis=0) / by_model.min(axis=0)
+        return swing
+
+
+def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str = "test") -> Needs:
+    """Play fleets of 1, 2, ... instances of every endpoint on as many VMs as they want, and see how they serve each hour.
+
+    Args:
+        problem: What is played; its VMs do not limit the fleets.
+        options: Of ``reset``.
+        seed: Of ``reset``.
+        split: Of the problem.
+    """
+    env = FleetEnv(problem=replace(problem, fleet=_roomy(problem.world())), split=split)
+    world, hours = env.setup.world, math.ceil(problem.horizon_s / HOUR_S)
+    met = np.zeros((MOST_INSTANCES, hours, len(world.regions), len(world.models)))
+    for k in range(MOST_INSTANCES):
+        env.reset(seed=seed, options=options | {"initial_instances": k + 1})
+        met[k] = _met_by_hour(env, _alone(world, k + 1), hours).reshape(met.shape[1:])
+    score = episode_score(env)
+    return Needs(met, score.attainment["IW-F"], int(score.terms["arrived"]))
+
+
+def play_needed(problem: Problem, instances: NDArray[np.int64], options: dict[str, Any], seed: int = 0) -> EpisodeScore:
+    """Play fleets of each hour, region and model, made ready before the hour by the time that a VM takes."""
+    env = FleetEnv(problem=problem, split="test")
+    world, interval_s = env.setup.world, problem.control_interval_s
+    ahead = math.ceil(world.lead_times.redeploy_s / interval_s)
+    steps = round(problem.horizon_s / interval_s)
+    hour = np.minimum(np.arange(steps + ahead) * interval_s // HOUR_S, len(instances) - 1).astype(int)
+    env.reset(seed=seed, options=options)
+    for step in range(steps):
+        env.follow(_held(world, instances[hour[step : step + ahead + 1]].max(axis=0).ravel()))
+    return episode_score(env)
+
+
+def break_even_usd(problem: Problem, options: dict[str, Any], seed: int = 0) -> tuple[float, list[tuple[float, EpisodeScore]]]:
+    """The price of a breach, the same for all tiers, above which leaving interactive requests late is dearer than serving them.
+
+    Fleets that serve 0 to 99 % of IW-F in time are compared. At a price above the one returned, each that misses a level of IW-F or
+    IW-N costs more than some that holds both.
+
+    Returns:
+        The price in dollars, and the levels with their scores.
+
+    Raises:
+        ValueError: No fleet holds the levels.
+    """
+    needed = needs(problem, options, seed)
+    played = [(level, play_needed(problem, needed.instances(level), options, seed)) for level in TRIED]
+    honest = [score for _, score in played if _holds(score)]
+    if not honest:
+        raise ValueError(f"no fleet holds the levels on {options}")
+    return max(min(_price(score, other) for other in honest) for _, score in played if not _holds(score)), played
+
+
+def _holds(score: EpisodeScore) -> bool:
+    """Whether the interactive tiers hold their levels. Batch work waits for what they leave."""
+    return all(score.attainment[TIERS[tier]] >= LEVELS[tier] for tier in (IW_F, IW_N))
+
+
+def _price(late: EpisodeScore, honest: EpisodeScore) -> float:
+    """What a breach must cost for a fleet that is late to be no cheaper than an honest one."""
+    more = late.breaches - honest.breaches
+    return max(honest.terms["vm_usd"] - late.terms["vm_usd"], 0.0) / more if more > 0 else math.inf
+
+
+def _roomy(world: World) -> World:
+    """A world in which every endpoint can have the most instances at once."""
+    vms = len(world.models) * MOST_INSTANCES
+    return replace(
+        world, regions=tuple(replace(region, vm_capacity=dict.fromkeys(region.vm_capacity, vms)) for region in world.regions)
+    )
+
+
+def _held(world: World, instances: NDArray[np.int64]) -> Knobs:
+    """Knobs that hold so many instances of each endpoint, shape (N,), on the first VM type that its model runs on."""
+    knobs = Knobs.static(world)
+    names = [vm_type.name for vm_type in world.vm_types]
+    homes = [next(k for k, name in enumerate(names) if name in model.profiles) for model in world.models]
+    knobs.floor[...] = 0
+    for endpoint, count in enumerate(instances):
+        knobs.floor[endpoint, homes[endpoint // len(world.pools) % len(world.models)]] = count
+    knobs.cap[...] = knobs.floor
+    return knobs
+
+
+def _alone(world: World, count: int) -> Knobs:
+    """The same number everywhere, and no region helps another."""
+    knobs = _held(world, np.full(len(world.regions) * len(world.models) * len(world.pools), count))
+    knobs.routing_threshold[...] = MOST_LOAD
+    return knobs
+
+
+def _met_by_hour(env: FleetEnv, knobs: Knobs, hours: int) -> NDArray[np.float64]:
+    """Share of the attainable IW-F met, of those completed in each hour at each endpoint, shape (hours, N); 1 where none was."""
+    steps = round(HOUR_S / env.setup.problem.control_interval_s)
+    before, shares = _iw_f(env), []
+    for _ in range(hours):
+        for _ in range(steps):
+            env.follow(knobs)
+        now = _iw_f(env)
+        met, due = now - before
+        shares.append(np.where(due > 0, met / np.maximum(due, 1), 1.0))
+        before = now
+    return np.array(shares)
+
+
+def _iw_f(env: FleetEnv) -> NDArray[np.int64]:
+    """IW-F met and attainable so far by endpoint, shape (2, N)."""
+    telemetry = env.telemetry()
+    return np.array([telemetry.slo_met[..., IW_F].ravel(), (telemetry.completed - telemetry.slo_unattainable)[..., IW_F].ravel()])

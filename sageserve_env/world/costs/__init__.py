@@ -1,0 +1,1 @@
+"""What serving costs beside a VM type's list price: prices by region and hour, traffic between regions, power, carbon."""
