@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.errors import InputError
+from sageserve_env.extras import need
 
 Place = NDArray[np.float64]
 """A point of the unit cube, shape (D,)."""
@@ -32,7 +32,7 @@ class Proposals:
         seed: Of the sequence and of CMA-ES.
 
     Raises:
-        InputError: The extra ``tune`` is not installed.
+        MissingExtra: The extra ``tune`` is not installed.
     """
 
     def __init__(self, dimensions: int, seed: int) -> None:
@@ -79,11 +79,6 @@ def needed() -> tuple[Any, Any]:
     """The modules ``cma`` and ``scipy.stats.qmc``, imported where they are used.
 
     Raises:
-        InputError: One is not installed.
+        MissingExtra: One is not installed.
     """
-    try:
-        import cma
-        from scipy.stats import qmc
-    except ImportError as error:
-        raise InputError(f"tune needs {error.name}, which is not installed; run: pip install 'sageserve-env[tune]'") from None
-    return cma, qmc
+    return need("cma", "tune", "tune"), need("scipy.stats.qmc", "tune", "tune")

@@ -214,6 +214,10 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         """Everything that decides the future, the state of the random numbers included."""
         return self._env.snapshot(), tuple(self.agents)
 
+    def fork(self, seed: int) -> MultiAgentSnapshot:
+        """A snapshot whose future is drawn anew: see :meth:`sageserve_env.env.FleetEnv.fork`."""
+        return self._env.fork(seed), tuple(self.agents)
+
     def restore(self, snapshot: MultiAgentSnapshot) -> Observations:
         """Return to a snapshot of an environment with the same arguments; what follows is the same, bit for bit."""
         fleet, agents = snapshot

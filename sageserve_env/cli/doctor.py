@@ -14,6 +14,7 @@ EXTRAS = {
     "plots": ("matplotlib",),
     "data": ("pandas", "pyarrow"),
     "solver": ("highspy", "pulp"),
+    "tune": ("cma", "scipy"),
     "agents": ("stable-baselines3", "sb3-contrib", "torch"),
 }
 ROOMS = ("sim", "env")

@@ -27,6 +27,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.identity import require_same
 from sageserve_env.sim.build import initial_state, world_tables
 from sageserve_env.sim.faults.events import begin_faults
+from sageserve_env.sim.faults.redraw import redraw_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
 from sageserve_env.sim.spending import Spending, read_spending
 from sageserve_env.sim.start import NO_LOG, NO_REQUESTS, copy_bytes, duplicate, start_state, write_knobs
@@ -199,14 +200,15 @@ class Engine:
             copy_bytes(target[:, : array.shape[1]] if name in ("series", "requests") else target, array)
 
     def fork(self, e: int, tables: Tables, seed: int) -> RowSnapshot:
-        """Row ``e`` as it is now, with other requests to come; the row itself stays as it is.
+        """Row ``e`` as it is now, with other requests and faults to come; the row itself stays as it is.
 
         Args:
             e: Row.
             tables: What is to come; their first edge is now.
-            seed: Of the requests.
+            seed: Of the requests, and of what goes wrong.
         """
         snapshot = self.snapshot(e)
+        redraw_faults(np.uint64(seed), *snapshot.state.values(), *self._tables.values(), NO_REQUESTS, NO_LOG)
         snapshot.state["clock"]["cursor"] = 0
         series, bins = tables.bins.shape
         for name, value in {"series": series, "bins": bins, "rows": 0, "is_last_chunk": 0}.items():

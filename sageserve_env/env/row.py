@@ -137,9 +137,10 @@ class FleetRow(Described):
     def fork(self, seed: int) -> EnvSnapshot:
         """A snapshot of now whose future is drawn anew, from what is known now: for planners that are not to see the true one.
 
-        The state is that of now, bit for bit. Requests to come are drawn by the workload's law with another seed, levels of noise
-        go on from where they are, and so does the noise of the telemetry. The episode itself is not changed. The same seed gives
-        the same future. Restore the fork wherever a snapshot may be restored.
+        The state is that of now, bit for bit, and what has begun stays: requests in the system, instances on their way, what is
+        down. Requests to come are drawn by the workload's law with another seed, levels of noise go on from where they are, faults
+        and lead times to come are drawn anew given how long all has gone well, and so is the noise of the telemetry. The episode
+        itself is not changed. The same seed gives the same future. Restore the fork wherever a snapshot may be restored.
 
         Args:
             seed: Of the future, 0 to 2**64 - 1.

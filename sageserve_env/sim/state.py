@@ -233,6 +233,7 @@ FAULT = np.dtype(
         ("drawn", "i4"),  # intervals drawn so far
         ("start_s", "f8"),  # when it takes its VM or region down, or did, and until when
         ("end_s", "f8"),
+        ("up_s", "f8"),  # since when it is up
     ],
     align=True,
 )

@@ -9,6 +9,8 @@ import pytest
 from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import load_problem
+from sageserve_env.sim.state import DOWN
+from sageserve_env.world import Faults
 
 MINI = load_problem("mini")
 NOISY = {"day": 0, "variant": 4}
@@ -56,9 +58,10 @@ def test_a_fork_is_the_state_of_now_bit_for_bit():
     now, fork = env.snapshot(), env.fork(5)
     for name, array in now.row.state.items():
         mine = fork.row.state[name]
-        if name == "clock":  # where in the buffer of requests to come
+        if name == "clock":  # where in the buffer of requests to come, and what draws faults
             array, mine = array.copy(), mine.copy()
-            array["cursor"] = mine["cursor"] = 0
+            for field in ("cursor", "fault_seed"):
+                array[field] = mine[field] = 0
         assert array.tobytes() == mine.tobytes(), name
     for name in ("target", "history", "seen", "served", "observation", "mask", "terms"):
         assert now.row.rows[name].tobytes() == fork.row.rows[name].tobytes(), name
@@ -130,6 +133,23 @@ def test_noise_of_the_telemetry_is_drawn_anew():
     noises = [each.seen.noise["state"] for each in (fork, truth)]
     assert noises[0] != noises[1]
     assert fork.seen.frames.tobytes() == truth.seen.frames.tobytes()
+
+
+def test_faults_to_come_are_drawn_anew_and_what_is_down_stays_down():
+    faults = Faults(failures_per_vm_day=20.0, repair_median_s=600.0, repair_p90_s=3600.0, lead_time_sigma=0.5)
+    env = begun(world=replace(MINI.world(), faults=faults))
+    now, fork = (each.row.state["fault"] for each in (env.snapshot(), env.fork(1)))
+    is_down = now["phase"] == DOWN
+    assert is_down.any()
+    assert fork[is_down].tobytes() == now[is_down].tobytes()
+    assert (fork["start_s"][~is_down] != now["start_s"][~is_down]).all()
+    assert (fork["start_s"][~is_down] > env.telemetry().now_s).all()
+    failed = []
+    for seed in (1, 1, 2):
+        env.restore(begun(world=replace(MINI.world(), faults=faults)).fork(seed))
+        play(env, 12)
+        failed.append(env.telemetry().failed_s.tobytes())
+    assert failed[0] == failed[1] != failed[2]
 
 
 def test_what_cannot_be_forked_is_named():

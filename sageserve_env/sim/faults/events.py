@@ -91,6 +91,7 @@ def draw_next(s: Sim, place: int, from_s: float) -> None:
         up_s = exponential_at(s, purpose, index, draw, law.rate)
     else:
         up_s = log_normal_at(s, purpose, index, draw, law.up_mu, law.up_sigma)
+    source.up_s = from_s
     source.start_s = from_s + up_s
     source.end_s = source.start_s + log_normal_at(s, purpose, index, draw + 1, law.down_mu, law.down_sigma)
     source.drawn += 1

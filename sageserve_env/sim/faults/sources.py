@@ -41,7 +41,7 @@ def fault_sources(world: World, vms: Sequence[tuple[int, int]]) -> NDArray[Any]:
         rows.append((st.OUTAGE_PLANNED, up, *place, 0, outage.start_s, outage.start_s + outage.duration_s))
     if faults.router_telemetry_s > 0:
         rows.append((st.REFRESH, up, none, none, none, 0, 0.0, 0.0))
-    return np.array(rows, st.FAULT)
+    return np.array([(*row, 0.0) for row in rows], st.FAULT)
 
 
 def fault_laws(faults: Faults) -> NDArray[Any]:
