@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import os
 import sys
 from collections.abc import Callable
@@ -14,8 +15,12 @@ import numba
 from numba import njit
 
 from sageserve_env.kernel_cache import say, use_cache
+from sageserve_env.unsigned_indices import KernelCompiler
 
 PACKAGE = Path(__file__).parent
+
+COMPILER = PACKAGE / "compile.py", PACKAGE / "unsigned_indices.py"
+"""Sources that say how kernels are compiled."""
 
 NEEDS = {"workload": ("workload",), "sim": ("workload", "sim"), "env": ("workload", "sim", "env")}
 """Rooms whose sources the kernels of a room are compiled from."""
@@ -31,10 +36,10 @@ def cache_folder(room: str) -> Path | None:
     Numba's own cache watches the file of the called function only, so a change in a file that it calls would go unseen.
     ``NUMBA_CACHE_DIR`` or ``XDG_CACHE_HOME`` move it. None where there is no home to keep it in.
     """
-    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode() + Path(__file__).read_bytes())
-    for needed in NEEDS[room]:
-        for source in sorted((PACKAGE / needed).rglob("*.py")):
-            digest.update(source.read_bytes())
+    digest = hashlib.sha256(f"{numba.__version__} {sys.version}".encode())
+    rooms = (sorted((PACKAGE / needed).rglob("*.py")) for needed in NEEDS[room])
+    for source in itertools.chain(COMPILER, *rooms):
+        digest.update(source.read_bytes())
     root = cache_root()
     return None if root is None else root / f"{room}-{digest.hexdigest()[:16]}"
 
@@ -66,7 +71,9 @@ def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
     Without reference counts: the arrays belong to the entry point's caller, and atomic counting of some thirty arrays at each
     call made the simulator ten times slower. So no array may be allocated here. Inlining saves passing them (a factor of three).
     """
-    return njit(_nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
+    return njit(pipeline_class=KernelCompiler, _nrt=False, forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True)(
+        function
+    )
 
 
 def rare(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -77,7 +84,7 @@ def rare(function: Callable[..., Any]) -> Callable[..., Any]:
 def entry_point(function: Callable[..., Any]) -> Callable[..., Any]:
     """Compile a kernel that Python calls: it releases the GIL and is cached in its room's folder, with all that it calls."""
     room = function.__module__.split(".")[1]
-    compiled = njit(nogil=True)(function)
+    compiled = njit(pipeline_class=KernelCompiler, nogil=True)(function)
     folder, before = cache_folder(room), numba.config.CACHE_DIR
     numba.config.CACHE_DIR = "" if folder is None else str(folder)
     try:

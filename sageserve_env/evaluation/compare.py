@@ -40,6 +40,7 @@ SERVICE_COLUMNS = {
     "total_usd": ("all\nk$", 1, 1e3),
     "iw_f_met_pct": ("IW-F\nmet, %", 2, 1.0),
     "iw_ttft_p95_s": ("TTFT\nP95, s", 2, 1.0),
+    "iw_tpot_p95_s": ("TPOT\nP95, ms", 1, 1e-3),
     "niw_met_pct": ("NIW\nmet, %", 2, 1.0),
 }
 COLUMNS = FLEET_COLUMNS | SERVICE_COLUMNS
@@ -127,6 +128,7 @@ def figures_of(result: Result) -> dict[str, float]:
         "total_usd": cost_usd(result),
         "iw_f_met_pct": 100 * tiers["IW-F"].slo_attainment_of_attainable,
         "iw_ttft_p95_s": float(np.fmax(tiers["IW-F"].ttft_p95_s, tiers["IW-N"].ttft_p95_s)),
+        "iw_tpot_p95_s": float(np.fmax(tiers["IW-F"].tpot_p95_s, tiers["IW-N"].tpot_p95_s)),
         "niw_met_pct": 100 * tiers["NIW"].slo_attainment_of_attainable,
         "energy_mwh": fleet.energy_kwh / 1e3,
         "carbon_kg": fleet.carbon_kg,
@@ -162,12 +164,14 @@ def comparison_tables(results: Mapping[str, Result]) -> tuple[Table, ...]:
         "the paper count; provisioning: VM-hours that served nobody; waste by moves: scale-outs times the time to redeploy, as "
         "they count; spot: VM-hours donated; used: mean memory utilization"
     )
-    service = TextTable("What they cost, and how they serve", [""], [heading for heading, _, _ in SERVICE_COLUMNS.values()], gap=1)
+    has_tpot = any(tier.tpot_s is not None for result in results.values() for tier in result.world.tiers)
+    shown = {key: column for key, column in SERVICE_COLUMNS.items() if has_tpot or key != "iw_tpot_p95_s"}
+    service = TextTable("What they cost, and how they serve", [""], [heading for heading, _, _ in shown.values()], gap=1)
     service.caption = (
         "breaches that some fleet could have avoided, at the environment's prices; IW-F and NIW met: of the attainable; "
-        "TTFT: the slower of IW-F and IW-N"
+        f"{'TTFT and TPOT' if has_tpot else 'TTFT'}: the slower of IW-F and IW-N"
     )
-    tables = [(fleet, FLEET_COLUMNS), (service, SERVICE_COLUMNS)]
+    tables = [(fleet, FLEET_COLUMNS), (service, shown)]
     columns = {name: column for name, column in columns_of(next(iter(results.values()))).items() if name in FOOTPRINT_COLUMNS}
     if columns:
         tables.append((TextTable("Their footprint", [""], [heading for heading, _, _ in columns.values()], gap=1), columns))

@@ -18,7 +18,7 @@ HOUR_S = 3600.0
 Series = dict[str, NDArray[Any]]
 """Columns by name, each of shape (samples,). See :class:`Sampler`."""
 
-TTFT_SHARES = np.array([0.50, 0.95])
+SHARES = np.array([0.50, 0.95])
 
 
 class Sampler:
@@ -34,6 +34,7 @@ class Sampler:
     - ``spot/<region>``: mean VMs that serve nobody.
     - ``requests_per_s/<model>/<tier>``, ``prompt_tokens_per_s/<model>/<tier>``: arrivals.
     - ``ttft_p50_s/<tier>``, ``ttft_p95_s/<tier>``: time to first token of the requests that completed in the interval.
+    - ``tpot_p50_s/<tier>``, ``tpot_p95_s/<tier>``: their time for each output token after the first, where a tier has such a level.
     - ``slo_attainment/<tier>``: share within the service level, 0 to 1, of those and of the requests rejected in the interval.
     - ``queued_niw``: non-interactive requests in the central queue at the end of the interval; ``oldest_queued_s``: age of the
       oldest, 0 where none waits.
@@ -46,6 +47,7 @@ class Sampler:
 
     def __init__(self, world: World, sim: Simulator) -> None:
         self._names = column_names(world)
+        self._tpot_tiers = [index for index, tier in enumerate(world.tiers) if tier.tpot_s is not None]
         self._rows: list[NDArray[np.float64]] = []
         self._before, self._sums_before = sim.telemetry(), sim.running_sums()
 
@@ -60,6 +62,7 @@ class Sampler:
         self._before, self._sums_before = now, sums
         interval_s = now.now_s - before.now_s
         usd = sums.spending.vm_usd - sums_before.spending.vm_usd
+        ttft_counts, tpot_counts = sums.ttft_counts - sums_before.ttft_counts, sums.tpot_counts - sums_before.tpot_counts
         vm_s = [getattr(now, name) - getattr(before, name) for name in ("active_s", "provisioning_s", "draining_s", "spot_s")]
         parts = (
             [now.now_s, interval_s],
@@ -69,7 +72,8 @@ class Sampler:
             vm_s[3].sum(axis=1) / interval_s,
             (now.arrived - before.arrived).sum(axis=0).ravel() / interval_s,
             (now.arrived_tokens - before.arrived_tokens).sum(axis=0).ravel() / interval_s,
-            *percentiles(sums.ttft_counts - sums_before.ttft_counts, TTFT_SHARES).T,
+            *percentiles(ttft_counts, SHARES).T,
+            *percentiles(tpot_counts[self._tpot_tiers], SHARES).T,
             ratio((now.slo_met - before.slo_met).sum(axis=0), finished(now) - finished(before)),
             [now.queued.sum(), now.oldest_queued_s.max(), usd.sum() / (interval_s / HOUR_S)],
         )
@@ -105,6 +109,9 @@ def column_names(world: World) -> list[str]:
         f"{kind}/{name}" for kind in ("active", "provisioning", "draining", "utilization", "waiting") for name in endpoints
     ]
     by_class = [f"{kind}/{name}" for kind in ("requests_per_s", "prompt_tokens_per_s") for name in classes]
-    by_tier = [f"{kind}/{tier}" for kind in ("ttft_p50_s", "ttft_p95_s", "slo_attainment") for tier in tiers]
+    tpot_tiers = [tier.name for tier in world.tiers if tier.tpot_s is not None]
+    by_tier = [f"{kind}/{tier}" for kind in ("ttft_p50_s", "ttft_p95_s") for tier in tiers]
+    by_tier += [f"{kind}/{tier}" for kind in ("tpot_p50_s", "tpot_p95_s") for tier in tpot_tiers]
+    by_tier += [f"slo_attainment/{tier}" for tier in tiers]
     spot = [f"spot/{region}" for region in regions]
     return ["time_s", "interval_s", *by_endpoint, *spot, *by_class, *by_tier, "queued_niw", "oldest_queued_s", "dollars_per_h"]

@@ -55,11 +55,13 @@ class RunningSums:
 
     Attributes:
         ttft_counts: Completed requests by time to first token, in the bins of ``sim.latency``, shape (T, N_BINS).
+        tpot_counts: Those of two output tokens or more by time for each token after the first, likewise.
         kv_used, kv_capacity: KV token-seconds in use, and had, by each endpoint's active instances, shape (N,).
         spending: Dollars, energy, carbon.
     """
 
     ttft_counts: NDArray[np.int64]
+    tpot_counts: NDArray[np.int64]
     kv_used: NDArray[np.float64]
     kv_capacity: NDArray[np.float64]
     spending: Spending
@@ -68,7 +70,8 @@ class RunningSums:
 def read_running_sums(arrays: dict[str, Any], spending: Spending) -> RunningSums:
     """The running sums of one environment's state, as for :func:`read_metrics`."""
     hist = arrays["hist"].reshape(-1, st.N_TIERS, st.N_LATENCIES, st.N_BINS)
-    return RunningSums(hist[:, :, st.TTFT].sum(axis=0, dtype=np.int64), *kv_token_seconds(arrays), spending)
+    ttft, tpot = (hist[:, :, kind].sum(axis=0, dtype=np.int64) for kind in (st.TTFT, st.TPOT))
+    return RunningSums(ttft, tpot, *kv_token_seconds(arrays), spending)
 
 
 def kv_token_seconds(arrays: dict[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

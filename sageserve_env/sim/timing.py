@@ -10,15 +10,15 @@ from sageserve_env.sim.state import NONE, TABLES, Sim
 
 @kernel
 def prefill_table_s(s: Sim, profile: int, tokens: float) -> float:
-    """The prefill table at a number of tokens: piecewise linear, its first and last segments extended."""
+    """The prefill table at a number of tokens: piecewise linear, its first and last segments extended.
+
+    The knots passed are counted, all of them: a search would guess its way, and tables are short.
+    """
     knot, first = s.knot, s.profile[profile].first_knot
-    low, high = first, first + s.profile[profile].knots - 1
-    while high - low > 1:
-        middle = (low + high) >> 1
-        if knot[middle].tokens <= tokens:
-            low = middle
-        else:
-            high = middle
+    low = first
+    for inner in range(first + 1, first + s.profile[profile].knots - 1):
+        low += knot[inner].tokens <= tokens
+    high = low + 1
     slope = (knot[high].seconds - knot[low].seconds) / (knot[high].tokens - knot[low].tokens)
     return abs(knot[low].seconds + slope * (tokens - knot[low].tokens))
 

@@ -20,9 +20,10 @@ from sageserve_env.evaluation.compare import (
 )
 from sageserve_env.evaluation.policy import prepared
 from sageserve_env.scenarios import Scenario
+from sageserve_env.workload import load_workload
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import globe, published
+from sageserve_env.world import globe, load_world, published
 
 SCENARIO = Scenario("slice", published(instances=3), O365Week(start_s=126_000.0, duration_s=600.0, scale=4.0))
 
@@ -127,6 +128,24 @@ def test_a_tier_without_requests_is_not_a_number():
     values = figures_of(compare(scenario, {"held": StaticPolicy()})["held"])
     assert math.isnan(values["iw_f_met_pct"])
     assert math.isnan(values["iw_ttft_p95_s"])
+
+
+def test_time_per_token_is_shown_where_a_world_has_such_a_level(results, tmp_path):
+    scenario = Scenario("modern", load_world("modern"), load_workload("modern-hour").slice(0, 60), duration_s=120.0)
+    modern = compare(scenario, {"held": StaticPolicy()}, resolution_s=120.0)
+    rows = {row.tier: row for row in modern["held"].metrics.service_by("tier")}
+    slower_s = max(rows["IW-F"].tpot_p95_s, rows["IW-N"].tpot_p95_s)
+    tpot = {name: column.item() for name, column in modern["held"].series.items() if name.startswith("tpot_p95_s")}
+    assert tpot == {
+        f"tpot_p95_s/{tier.name}": rows[tier.name].tpot_p95_s for tier in scenario.world.tiers if tier.tpot_s is not None
+    }
+    assert figures_of(modern["held"])["iw_tpot_p95_s"] == slower_s > 0
+    for some, is_shown in ((modern, True), (results, False)):
+        console = Console(width=100)
+        with console.capture() as captured:
+            console.print(*comparison_tables(some))
+        assert ("TPOT" in captured.get()) == is_shown
+        assert any(name.startswith("tpot") for name in some["held"].series) == is_shown
 
 
 def test_nothing_to_compare():
