@@ -37,7 +37,7 @@ from sageserve_env.workload.request import Workload
 from sageserve_env.workload.sizes import table_mean
 from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
 from sageserve_env.workload.sources.o365_data import LABELS, MODELS, prompt_table, size_tables, week
-from sageserve_env.world import PRESETS, Model, Pool, Region, VMType, World, load_world
+from sageserve_env.world import PRESETS, Faults, Model, Pool, Region, VMType, World, load_world
 from sageserve_env.world.checks import require, require_count, require_positive
 from sageserve_env.writing import write_text
 
@@ -159,7 +159,8 @@ def mixture(tables: Sequence[NDArray[np.float64]], shares: Sequence[float]) -> N
 
 
 def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> World:
-    """The world reduced to one endpoint: one region without network latency, one model, one VM type, one pool, nothing spare.
+    """The world reduced to one endpoint: one region without network latency, one model, one VM type, one pool, nothing
+    spare, and nothing goes wrong.
 
     Raises:
         InputError: The world has no such model or VM type, or the model does not run on it.
@@ -173,6 +174,8 @@ def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> 
         vm_types=(kind,),
         models=(replace(chosen, profiles={vm_type: chosen.profiles[vm_type]}),),
         pools=(Pool("all", tuple(tier.name for tier in world.tiers), {model: instances}),),
+        egress_usd_per_gb=None,
+        faults=Faults(),
     )
 
 

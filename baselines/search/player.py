@@ -15,7 +15,7 @@ from sageserve_env.env.config import Config
 from sageserve_env.env.core import Engine, RowSnapshot
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.env.setup import Setup
-from sageserve_env.evaluation.episodes import EpisodeScore, score
+from sageserve_env.evaluation.episodes import EpisodeScore
 from sageserve_env.scenarios import Problem
 
 LEAST_APART, MOST_SNAPSHOTS = 3, 96
@@ -176,7 +176,7 @@ TERM_VM_USD = list(TERMS).index("vm_usd")
 
 def score_of(sums: Sums, is_overfull: bool = False) -> EpisodeScore:
     """The score of summed terms."""
-    return score(dict(zip(TERMS, sums.tolist(), strict=True)), is_overfull)
+    return EpisodeScore(dict(zip(TERMS, sums.tolist(), strict=True)), is_overfull)
 
 
 Rank = tuple[int, float, float]

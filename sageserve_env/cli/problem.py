@@ -38,7 +38,7 @@ def list_problems() -> None:
 def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption = 0) -> None:
     """Measure the least fleets that serve 95 % of IW-F, hour by hour, on the test days as recorded.
 
-    Example: sageserve problem needs mini --day thursday-o365-a
+    Example: sageserve problem needs mini --day friday-o365-a
     """
     from sageserve_env.cli.console import output
     from sageserve_env.evaluation.needs import needs
@@ -66,7 +66,7 @@ def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
 def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption = 0) -> None:
     """Measure the price of a breach above which leaving requests late is dearer than serving them.
 
-    Example: sageserve problem price mini --day thursday-o365-a
+    Example: sageserve problem price mini --day friday-o365-a
     """
     from sageserve_env.cli.console import output
     from sageserve_env.evaluation.needs import break_even_usd

@@ -84,9 +84,9 @@ def test_one_sample_does_not_change_the_next():
 
 def test_options_change_what_they_name():
     problem = load_problem("mini")
-    plain = problem.sample("test", rng(), {"day": "thursday-o365-a", **HELD_OUT})
+    plain = problem.sample("test", rng(), {"day": "friday-o365-a", **HELD_OUT})
     scaled = problem.sample("test", rng(), {"day": 0, "scale": 3.0, **HELD_OUT})
-    late = problem.sample("test", rng(), {"day": "Thursday-O365-A", "start_s": 43_200, "initial_instances": 6, **HELD_OUT})
+    late = problem.sample("test", rng(), {"day": "Friday-O365-A", "start_s": 43_200, "initial_instances": 6, **HELD_OUT})
     assert scaled.workload.folded(0).expected().sum() == pytest.approx(3 * plain.workload.folded(0).expected().sum())
     assert late.workload.folded(0).rate == pytest.approx(np.roll(plain.workload.folded(0).rate, -144, axis=1))
     assert late.week_start_s == plain.week_start_s + 43_200
@@ -104,8 +104,8 @@ def test_initial_instances_keep_the_models_not_named():
         ("train", {"dya": "monday"}, "'dya' does not exist; allowed: day, start_s, scale, initial_instances, variant"),
         (
             "train",
-            {"day": "wednesday"},
-            r"'wednesday' is not in split 'train' of 'mini'; its days are monday-o365-a \(0\), tuesday",
+            {"day": "thursday"},
+            r"'thursday' is not in split 'train' of 'mini'; its days are monday-o365-a \(0\), tuesday",
         ),
         ("test", {"day": 4}, "day = 4 is not in split 'test'"),
         ("test", {"day": True}, "day = True"),
@@ -246,7 +246,7 @@ def test_a_trace_is_not_longer_than_it_is():
 def test_on_mini_a_small_fleet_breaches_and_a_large_one_wastes():
     """The trade-off of the problem, over four busy hours with their peaks."""
     problem = load_problem("mini").with_overrides(horizon_s=14_400.0)
-    episode = problem.sample("test", rng(), {"day": "thursday-o365-a", "start_s": 32_400.0, "variant": 0})
+    episode = problem.sample("test", rng(), {"day": "friday-o365-a", "start_s": 32_400.0, "variant": 0})
     met = {}
     for size in (1, 2, 8):
         sim = Simulator(with_instances(problem.world(), size), episode.workload, seed=episode.workload_seed)
