@@ -204,7 +204,8 @@ def improve(player: Player, kept: Course, candidates: Sequence[Candidate]) -> tu
     added = player.try_out(candidates, kept)
     chosen = compatible(kept, candidates, added, player.room)
     played = len(candidates)
-    for count in sorted({1, (len(chosen) + 1) // 2, len(chosen)} - {0}, reverse=True):  # fewer, where too many spoil it
+    counts = {1, (len(chosen) + 1) // 2, len(chosen)} if chosen else set()
+    for count in sorted(counts, reverse=True):  # fewer, where too many spoil it
         together = [candidates[k] for k in chosen[:count]]
         course = player.play([joined(kept.schedule, together)], kept, min(each.first for each in together))[0]
         played += 1

@@ -82,10 +82,10 @@ def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str =
 
 
 def play_needed(problem: Problem, instances: NDArray[np.int64], options: dict[str, Any], seed: int = 0) -> EpisodeScore:
-    """Play fleets of each hour, region and model, made ready before the hour by the time that a VM takes."""
+    """Play fleets of each hour, region and model, asked for an hour before: VMs that others still hold take their time."""
     env = FleetEnv(problem=problem, split="test")
     world, interval_s = env.setup.world, problem.control_interval_s
-    ahead = math.ceil(world.lead_times.redeploy_s / interval_s)
+    ahead = round(HOUR_S / interval_s)
     steps = round(problem.horizon_s / interval_s)
     hour = np.minimum(np.arange(steps + ahead) * interval_s // HOUR_S, len(instances) - 1).astype(int)
     env.reset(seed=seed, options=options)

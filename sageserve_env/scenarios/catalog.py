@@ -153,7 +153,7 @@ def _day() -> Problem:
         _splits(_days(CURVES, *TRAIN_DAYS), _days(CURVES, *VALIDATION_DAYS), _days(CURVES, *TEST_DAYS)),
         control_interval_s=300.0,
         horizon_s=DAY_S,
-        breach_prices_usd=(0.5, 0.5, 0.5),
+        breach_prices_usd=(1.0, 1.0, 1.0),
     )
 
 

@@ -26,17 +26,17 @@ LEAD_TIMES = LeadTimes(reclaim_s=600.0, redeploy_s=1200.0, remote_fetch_s=7200.0
 MINI_MODEL = "qwen3-32b"
 MINI_VMS = {"h100-x1": 12}
 
-DAY_VMS = {"h100-x1": 16, "h100-x4": 8, "h200-x8": 8}
+DAY_VMS = {"h100-x1": 20, "h100-x4": 9, "h200-x8": 9}
 """Fewer than all models want at their peaks [A], which do not fall together: they hand VMs to each other."""
 
-BURST_VMS = {"h100-x1": 24, "h100-x4": 12, "h200-x8": 10}
+BURST_VMS = {"h100-x1": 28, "h100-x4": 13, "h200-x8": 12}
 """Room for its higher peaks, one model after the other [A]."""
 
 DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5": 2}
 """Instances in each region at the start [A]: near what the day's first hours need."""
 
 
-STORM_VMS = {"h100-x1": 22, "h100-x4": 10, "h200-x8": 9}
+STORM_VMS = {"h100-x1": 26, "h100-x4": 11, "h200-x8": 10}
 """More than Day's [A], as some are always down."""
 
 STORM = Faults(

@@ -168,6 +168,10 @@ def test_pickled_and_restored_environments_go_on_bit_for_bit(rewards: str) -> No
     observations = env.restore(snapshot)
     assert list(observations) == env.agents == env.possible_agents
     assert ahead(env) == first
+    env.restore(snapshot)
+    env.restore(env.fork(1))  # the state of then, and other requests to come
+    assert env.agents == env.possible_agents
+    assert ahead(env) != first
 
 
 def test_render_shows_the_fleet() -> None:

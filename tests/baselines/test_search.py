@@ -9,7 +9,7 @@ from baselines.search import PlanPolicy, Search, find, plans_by_episode, read_pl
 from baselines.search.moves import Moves
 from baselines.search.player import Candidate, Player, rank_of
 from baselines.search.schedule import Room, Schedule
-from baselines.search.search import compatible, joined
+from baselines.search.search import compatible, improve, joined
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
@@ -116,6 +116,12 @@ def test_what_cannot_matter_together_is_made_together(player):
     assert not {0, 1} <= set(chosen)  # the second is where the effect of the first is looked for
     both = joined(kept.schedule, [candidates[0], candidates[2]])
     np.testing.assert_array_equal(kept.schedule.targets - both.targets, one_off(kept.schedule)[0] + one_off(kept.schedule)[2])
+
+
+def test_where_no_change_helps_the_schedule_stays(player):
+    kept = player.play([constant(player, 4)])[0]
+    worse = Candidate(busier(kept.schedule, 3, 6), 3, 6, player.n_steps)
+    assert improve(player, kept, [worse, worse]) == (kept, 2)
 
 
 def one_off(schedule):

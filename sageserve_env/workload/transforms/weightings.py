@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,7 +24,7 @@ from sageserve_env.world.schema import TIERS
 STEPS_PER_CORRELATION = 8
 """Noise levels hold for this part of their correlation time."""
 
-KEEP = math.exp(-1 / STEPS_PER_CORRELATION)
+KEEP = float(np.exp(-1 / STEPS_PER_CORRELATION))
 """Correlation of the logarithms of a level and the next."""
 
 MOST_FACTOR = 1e6
