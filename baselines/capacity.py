@@ -159,13 +159,7 @@ def mixture(tables: Sequence[NDArray[np.float64]], shares: Sequence[float]) -> N
 
 
 def one_endpoint(world: World, model: str, vm_type: str, instances: int = 1) -> World:
-<<<<<<< HEAD
     """The world reduced to one endpoint: one region, model, VM type and pool, no network latency, nothing spare, no faults.
-=======
-    """The world reduced to one endpoint that nothing happens to.
-
-    One region without network latency, one model, one VM type, one pool, nothing spare, and nothing goes wrong.
->>>>>>> policies
 
     Raises:
         InputError: The world has no such model or VM type, or the model does not run on it.

@@ -76,7 +76,7 @@ def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str =
     met = np.zeros((MOST_INSTANCES, hours, len(world.regions), len(world.models)))
     for k in range(MOST_INSTANCES):
         env.reset(seed=seed, options=options | {"initial_instances": k + 1})
-        met[k] = _met_by_hour(env, _alone(world, k + 1), hours).reshape(met.shape[1:])
+        met[k] = _met_by_hour(env, _alone(world, k + 1), hours)
     score = episode_score(env)
     return Needs(met, score.attainment["IW-F"], int(score.terms["arrived"]))
 
@@ -153,20 +153,20 @@ def _alone(world: World, count: int) -> Knobs:
 
 
 def _met_by_hour(env: FleetEnv, knobs: Knobs, hours: int) -> NDArray[np.float64]:
-    """Share of the attainable IW-F met, of those completed in each hour at each endpoint, shape (hours, N); 1 where none was."""
+    """Share of the IW-F of each hour, region and model that was not late in it, shape (hours, R, M); 1 where none came."""
     steps = round(HOUR_S / env.setup.problem.control_interval_s)
     before, shares = _iw_f(env), []
     for _ in range(hours):
         for _ in range(steps):
             env.follow(knobs)
         now = _iw_f(env)
-        met, due = now - before
-        shares.append(np.where(due > 0, met / np.maximum(due, 1), 1.0))
+        late, came = now - before
+        shares.append(np.where(came > 0, 1.0 - late / np.maximum(came, 1), 1.0))
         before = now
     return np.array(shares)
 
 
 def _iw_f(env: FleetEnv) -> NDArray[np.int64]:
-    """IW-F met and attainable so far by endpoint, shape (2, N)."""
+    """Avoidable breaches and arrivals of IW-F so far by region and model, shape (2, R, M)."""
     telemetry = env.telemetry()
-    return np.array([telemetry.slo_met[..., IW_F].ravel(), (telemetry.completed - telemetry.slo_unattainable)[..., IW_F].ravel()])
+    return np.array([telemetry.breached[..., IW_F], telemetry.arrived[..., IW_F]])
