@@ -48,14 +48,15 @@ class Evaluator:
     Args:
         policy: Name of the policy.
         problem: What to play.
+        episodes: Options of the episodes.
         horizon_s: Seconds of each episode; None: the problem's.
         workers: Processes; 1 plays in this one.
     """
 
-    def __init__(self, policy: str, problem: Problem, horizon_s: float | None, workers: int) -> None:
+    def __init__(self, policy: str, problem: Problem, episodes: list[Options], horizon_s: float | None, workers: int) -> None:
         self._policy = policy
         self.env = FleetEnv(problem=problem, split=SPLIT, horizon_s=horizon_s)
-        self.episodes = problem.split(SPLIT).held_out()
+        self.episodes = episodes
         self._pool: ProcessPoolExecutor | None = None
         if workers > 1:
             self._pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin_worker, (problem, horizon_s))

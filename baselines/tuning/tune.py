@@ -18,6 +18,7 @@ from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.ranges import Axis, axes, options_at, tunable_of
 from sageserve_env.identity import digest
 from sageserve_env.scenarios import Problem
+from sageserve_env.scenarios.options import check_variant
 from sageserve_env.world.checks import require_count, require_within
 
 MOST_TRIALS = 1_000_000
@@ -37,6 +38,7 @@ class Task:
         fixed: Options that stay as they are.
         seed: Of the proposals; episodes have their own.
         hours: Hours of each episode; None: all.
+        variant: Which of the perturbations of each day is played; None: all.
         dimensions: What is sought: the ranges that the policy declares, but for what is fixed.
 
     Raises:
@@ -48,6 +50,7 @@ class Task:
     fixed: Options = field(default_factory=dict)
     seed: int = 0
     hours: float | None = None
+    variant: int | None = None
     dimensions: tuple[Axis, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -62,8 +65,17 @@ class Task:
         if not free:
             raise InputError(f"policy = '{self.policy}': all that may be tuned is fixed: {', '.join(tunable)}; leave one out")
         object.__setattr__(self, "dimensions", axes(free, self.problem.world()))
-        if not self.problem.split(SPLIT).held_out():
+        part = self.problem.split(SPLIT)
+        if not part.held_out():
             raise InputError(f"problem = '{self.problem.name}' lists no validation episodes; give one whose split has variants")
+        if self.variant is not None:
+            check_variant(self.variant, len(part.variants), f"split '{SPLIT}' of '{self.problem.name}'")
+
+    @property
+    def episodes(self) -> list[Options]:
+        """Options of the validation episodes that are played."""
+        every: list[Options] = [dict(each) for each in self.problem.split(SPLIT).held_out()]
+        return [each for each in every if self.variant is None or each["variant"] == self.variant]
 
     @property
     def horizon_s(self) -> float | None:
@@ -90,7 +102,9 @@ class Task:
         """The command that makes the same log."""
         options = "".join(f":{name}={json.dumps(value)}" for name, value in self.fixed.items())
         hours = "" if self.hours is None else f" --hours {self.hours:g}"
-        return f"sageserve tune --policy {self.policy}{options} --env {self.problem.id} --budget {budget} --seed {self.seed}{hours}"
+        variant = "" if self.variant is None else f" --variant {self.variant}"
+        chosen = f"--policy {self.policy}{options} --env {self.problem.id}{hours}{variant}"
+        return f"sageserve tune {chosen} --budget {budget} --seed {self.seed}"
 
 
 def tune(
@@ -111,7 +125,7 @@ def tune(
     require_count("budget", budget, 1, MOST_TRIALS)
     require_count("workers", workers, 1, MOST_WORKERS)
     proposals = Proposals(len(task.dimensions), task.seed)
-    evaluator = Evaluator(task.policy, task.problem, task.horizon_s, workers)
+    evaluator = Evaluator(task.policy, task.problem, task.episodes, task.horizon_s, workers)
     try:
         log = Log(task.head(evaluator), task.command(budget))
         old = [] if out is None or not out.exists() else recorded(log, out)

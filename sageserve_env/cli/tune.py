@@ -21,13 +21,16 @@ def tune(
     budget: Annotated[int, typer.Option("--budget", metavar="N", help="Sets of options to try.")] = 100,
     seed: Annotated[int, typer.Option("--seed", help="Seed of what is tried; the episodes are always the same.")] = 0,
     hours: Annotated[float | None, typer.Option("--hours", metavar="H", help="Play the first H hours of each episode.")] = None,
+    variant: Annotated[
+        int | None, typer.Option("--variant", metavar="V", help="One perturbation of each day; all if left out.")
+    ] = None,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Processes that play.")] = 1,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Tuning log (.json); goes on from it where it is there.")
     ] = None,
     quiet: QuietOption = False,
 ) -> None:
-    """Tune a policy on every episode of the validation split: least dollars among what holds every service level.
+    """Tune a policy on the episodes of the validation split: least dollars among what holds every service level.
 
     The log has every trial. Play the best options with --policies NAME:tuned=FILE, on other episodes.
 
@@ -50,7 +53,7 @@ def tune(
     problem = problem_name(env, "--env")
     if out is not None:
         check_json("--out", out)
-    task = tuning.Task(name, load_problem(problem), policy_options(pairs, None), seed, hours)
+    task = tuning.Task(name, load_problem(problem), policy_options(pairs, None), seed, hours, variant)
     columns = (TextColumn("tuning"), BarColumn(), MofNCompleteColumn(), TextColumn("trials"), TimeRemainingColumn())
     console = messages()
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:

@@ -153,7 +153,7 @@ def _day() -> Problem:
         _splits(_days(CURVES, *TRAIN_DAYS), _days(CURVES, *VALIDATION_DAYS), _days(CURVES, *TEST_DAYS)),
         control_interval_s=300.0,
         horizon_s=DAY_S,
-        breach_prices_usd=(1.0, 1.0, 1.0),
+        breach_prices_usd=(0.4, 0.4, 0.4),
     )
 
 
@@ -182,7 +182,8 @@ def _burst() -> Problem:
 
 def _storm() -> Problem:
     summary = "The fleet of Day with failures, outages, evictions and lead times that nobody knows"
-    return replace(_day(), name="storm", id=IDS["storm"], summary=summary, fleet=storm_fleet())
+    prices = (0.8, 0.8, 0.8)
+    return replace(_day(), name="storm", id=IDS["storm"], summary=summary, fleet=storm_fleet(), breach_prices_usd=prices)
 
 
 GLOBE_SHARES = tuple(dict.fromkeys(UTC_OFFSETS_H, 1 / len(UTC_OFFSETS_H)).items())
@@ -200,6 +201,7 @@ def _globe() -> Problem:
         summary="Four models in six regions round the globe: money, carbon and latency, with traffic that follows the sun",
         fleet=globe_fleet(),
         source=CurveSource(traffic, GLOBE_CLOCKS_S),
+        breach_prices_usd=(2.0, 2.0, 2.0),
     )
 
 
