@@ -177,11 +177,3 @@ TERM_VM_USD = list(TERMS).index("vm_usd")
 def score_of(sums: Sums, is_overfull: bool = False) -> EpisodeScore:
     """The score of summed terms."""
     return EpisodeScore(dict(zip(TERMS, sums.tolist(), strict=True)), is_overfull)
-
-
-Rank = tuple[int, float, float]
-
-
-def rank_of(worth: EpisodeScore) -> Rank:
-    """Less is better: feasible schedules by dollars, then the others by how far they miss."""
-    return (0, worth.usd, 0.0) if worth.is_feasible else (1, worth.shortfall, worth.usd)

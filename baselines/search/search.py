@@ -11,7 +11,7 @@ import numpy as np
 
 from baselines.search.moves import Moves
 from baselines.search.plan import FORMAT, Plan, episode_identity
-from baselines.search.player import Candidate, Course, Player, Rank, Sums, rank_of, score_of
+from baselines.search.player import Candidate, Course, Player, Sums, score_of
 from baselines.search.schedule import Room, Schedule
 from baselines.search.starts import starts
 from sageserve_env.env import FleetEnv
@@ -165,7 +165,7 @@ def begin(search: Search, episode: dict[str, Any], player: Player, rng: np.rando
     env.close()
     if not schedules:
         raise InputError(f"no reference policy can play '{search.problem.name}'; search one whose world has one pool")
-    ranks = [rank_of(course.score) for course in player.play(list(schedules.values()), keeps=False)]
+    ranks = [course.score.rank for course in player.play(list(schedules.values()), keeps=False)]
     name = list(schedules)[ranks.index(min(ranks))]
     kept = player.play([schedules[name]])[0]
     worth = kept.score
@@ -209,7 +209,7 @@ def improve(player: Player, kept: Course, candidates: Sequence[Candidate]) -> tu
         together = [candidates[k] for k in chosen[:count]]
         course = player.play([joined(kept.schedule, together)], kept, min(each.first for each in together))[0]
         played += 1
-        if rank_of(course.score) < rank_of(kept.score):
+        if course.score.rank < kept.score.rank:
             return course, played
     return kept, played
 
@@ -220,11 +220,11 @@ def compatible(kept: Course, candidates: Sequence[Candidate], added: Sums, room:
     Models meet in the VMs that they share alone, so that changes of different models may overlap in time.
     """
     total = kept.sums[-1]
-    ranks: dict[int, Rank] = {k: rank_of(score_of(total + row)) for k, row in enumerate(added) if np.isfinite(row).all()}
+    ranks = {k: score_of(total + row).rank for k, row in enumerate(added) if np.isfinite(row).all()}
     chosen: list[int] = []
     for k in sorted(ranks, key=lambda k: (ranks[k], k)):
         together = total + added[k]
-        if rank_of(score_of(together)) >= rank_of(score_of(total)):
+        if score_of(together).rank >= score_of(total).rank:
             continue
         if any(meet(kept.schedule, candidates[k], candidates[other], room) for other in chosen):
             continue

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 from collections.abc import Sequence
@@ -16,7 +15,7 @@ from typing import Any
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.episodes import play_policy
-from sageserve_env.evaluation.policy import load_policy
+from sageserve_env.evaluation.policy import hushed, load_policy
 from sageserve_env.scenarios import Problem
 
 SPLIT = "validation"
@@ -77,15 +76,11 @@ class Evaluator:
 
 def _play(env: FleetEnv, policy: str, options: Options, episode: Options) -> Played:
     """Play an episode; plans that cannot be met are the options' own fault, and not told."""
-    log = logging.getLogger("baselines")
-    level = log.level
-    log.setLevel(logging.ERROR)
     try:
-        score = play_policy(env, load_policy(policy, **options), episode, EPISODE_SEED)
+        with hushed():
+            score = play_policy(env, load_policy(policy, **options), episode, EPISODE_SEED)
     except InputError as error:
         return Played(0.0, 0.0, {}, str(error))
-    finally:
-        log.setLevel(level)
     return Played(score.usd, score.shortfall, score.attainment)
 
 

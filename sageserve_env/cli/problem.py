@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -34,6 +34,24 @@ def list_problems() -> None:
     output().print(made)
 
 
+@app.command("card")
+def show_card(
+    problem: ProblemArgument,
+    plans: Annotated[
+        Path | None, typer.Option("--plans", metavar="FILE", help="Plans found in hindsight, of sageserve search.")
+    ] = None,
+    seed: SeedOption = 0,
+) -> None:
+    """Play the reference policies, as they are and tuned, on the test days as recorded; prints Markdown.
+
+    Example: sageserve problem card mini
+    """
+    from sageserve_env.evaluation.card import card_rows, markdown
+    from sageserve_env.scenarios import load_problem
+
+    typer.echo(markdown(list(card_rows(load_problem(problem), None if plans is None else str(plans), seed))))
+
+
 @app.command("needs")
 def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption = 0) -> None:
     """Measure the least fleets that serve 95 % of IW-F, hour by hour, on the test days as recorded.
@@ -52,7 +70,7 @@ def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
         ["day", "model"],
         ["least", "most", "swing", "most of an\nendpoint", "its\nswing", "attainable\nIW-F", "requests"],
     )
-    for options in test_days(chosen, day):
+    for options in chosen_days(chosen, day):
         found = needs(chosen, options, seed)
         for m, model in enumerate(models):
             hours = found.instances()[:, :, m]
@@ -78,21 +96,22 @@ def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
         f"Where being late stops to pay in {chosen.id}", ["day"], ["price, $", "the problem's\nleast price, $", "ratio"]
     )
     asked = min(chosen.breach_prices_usd)
-    for options in test_days(chosen, day):
+    for options in chosen_days(chosen, day):
         price, _ = break_even_usd(chosen, options, seed)
         made.add_row(options["day"], f"{price:.3f}", f"{asked:.3f}", f"{asked / price:.1f}")
     output().print(made)
 
 
-def test_days(problem: Problem, day: str | None) -> Iterator[dict[str, Any]]:
+def chosen_days(problem: Problem, day: str | None) -> list[dict[str, Any]]:
     """Options of the test days as recorded, or of one.
 
     Raises:
         InputError: The split has no such day.
     """
+    from sageserve_env.evaluation.card import test_days
     from sageserve_env.scenarios.options import choose_window
 
-    windows = problem.split("test").windows
-    chosen = windows if day is None else (choose_window(day, windows, f"split 'test' of {problem.name!r}"),)
-    for window in chosen:
-        yield {"day": window.name, "variant": 0}
+    if day is None:
+        return test_days(problem)
+    window = choose_window(day, problem.split("test").windows, f"split 'test' of {problem.name!r}")
+    return [{"day": window.name, "variant": 0}]

@@ -56,6 +56,11 @@ class EpisodeScore:
         return max(0.0, *(level - self.attainment[tier] for tier, level in zip(TIERS, LEVELS, strict=True)))
 
     @property
+    def rank(self) -> tuple[int, float, float]:
+        """Less is better: those that hold every level by dollars, then the others by how far they miss."""
+        return (0, self.usd, 0.0) if self.is_feasible else (1, self.shortfall, self.usd)
+
+    @property
     def is_feasible(self) -> bool:
         """Whether every tier holds its level."""
         return self.shortfall == 0.0

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
 from importlib.metadata import EntryPoint, entry_points
@@ -64,6 +67,18 @@ def prepared(policy: Policy, scenario: Scenario, seed: int) -> Scenario:
     if foresee is not None:
         foresee(scenario.workload, seed)
     return scenario
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Without the warnings of planners that no plan meets all demand: for runs in which that is only to be expected."""
+    log = logging.getLogger("baselines")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
 
 
 def policy_name(policy: Policy) -> str:

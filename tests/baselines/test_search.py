@@ -7,7 +7,7 @@ import pytest
 
 from baselines.search import PlanPolicy, Search, find, plans_by_episode, read_plans, write_plans
 from baselines.search.moves import Moves
-from baselines.search.player import Candidate, Player, rank_of
+from baselines.search.player import Candidate, Player
 from baselines.search.schedule import Room, Schedule
 from baselines.search.search import compatible, improve, joined
 from sageserve_env.env import FleetEnv
@@ -169,9 +169,9 @@ def test_schedules_are_packed_and_brought_within_the_vms(player):
 
 def test_feasible_schedules_come_first(player):
     courses = player.play([constant(player, 12), constant(player, 0)])
-    assert rank_of(courses[0].score)[0] == 0
-    assert rank_of(courses[1].score)[0] == 1
-    assert rank_of(courses[0].score) < rank_of(courses[1].score)
+    assert courses[0].score.rank[0] == 0
+    assert courses[1].score.rank[0] == 1
+    assert courses[0].score.rank < courses[1].score.rank
 
 
 def test_other_episodes_and_files_are_refused(search, found, tmp_path):
