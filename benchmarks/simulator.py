@@ -20,8 +20,8 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.evaluation.golden_files import Case
-from sageserve_env.evaluation.golden_run import Recorded, world_of
+from sageserve_env.evaluation.golden.files import Case
+from sageserve_env.evaluation.golden.run import Recorded, world_of
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload import load_workload
 from sageserve_env.world import World, published

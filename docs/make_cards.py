@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sageserve_env.evaluation.card import card_rows, markdown
+from sageserve_env.evaluation.problems.card import card_rows, markdown
 from sageserve_env.registration import IDS
 from sageserve_env.scenarios import load_problem
 

@@ -17,8 +17,8 @@ import numpy as np
 
 import sageserve_env  # noqa: F401  registers the ids
 from sageserve_env.env import EnvSnapshot, FleetEnv
-from sageserve_env.evaluation.episodes import play_policy
 from sageserve_env.evaluation.policy import load_policy
+from sageserve_env.evaluation.problems.episodes import play_policy
 
 ID = "SageServe/Mini-v0"
 DAY = {"day": 0, "variant": 0, "start_s": 0.0}

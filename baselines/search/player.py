@@ -15,7 +15,7 @@ from sageserve_env.env.config import Config
 from sageserve_env.env.core import Engine, RowSnapshot
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.env.setup import Setup
-from sageserve_env.evaluation.episodes import EpisodeScore
+from sageserve_env.evaluation.problems.episodes import EpisodeScore
 from sageserve_env.scenarios import Problem
 
 LEAST_APART, MOST_SNAPSHOTS = 3, 96

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from baselines.search.schedule import Room, Schedule
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import play_policy
 from sageserve_env.evaluation.policy import Policy, load_policy
+from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry

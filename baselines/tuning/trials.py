@@ -14,8 +14,8 @@ from typing import Any
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import play_policy
 from sageserve_env.evaluation.policy import hushed, load_policy
+from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.scenarios import Problem
 
 SPLIT = "validation"

@@ -46,7 +46,7 @@ def show_card(
 
     Example: sageserve problem card mini
     """
-    from sageserve_env.evaluation.card import card_rows, markdown
+    from sageserve_env.evaluation.problems.card import card_rows, markdown
     from sageserve_env.scenarios import load_problem
 
     typer.echo(markdown(list(card_rows(load_problem(problem), None if plans is None else str(plans), seed))))
@@ -59,7 +59,7 @@ def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     Example: sageserve problem needs mini --day friday-o365-a
     """
     from sageserve_env.cli.console import output
-    from sageserve_env.evaluation.needs import needs
+    from sageserve_env.evaluation.problems.needs import needs
     from sageserve_env.scenarios import load_problem
     from sageserve_env.tables import TextTable
 
@@ -87,7 +87,7 @@ def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     Example: sageserve problem price mini --day friday-o365-a
     """
     from sageserve_env.cli.console import output
-    from sageserve_env.evaluation.needs import break_even_usd
+    from sageserve_env.evaluation.problems.needs import break_even_usd
     from sageserve_env.scenarios import load_problem
     from sageserve_env.tables import TextTable
 
@@ -108,7 +108,7 @@ def chosen_days(problem: Problem, day: str | None) -> list[dict[str, Any]]:
     Raises:
         InputError: The split has no such day.
     """
-    from sageserve_env.evaluation.card import test_days
+    from sageserve_env.evaluation.problems.card import test_days
     from sageserve_env.scenarios.options import choose_window
 
     if day is None:

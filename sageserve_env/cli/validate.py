@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from rich.table import Table
     from rich.text import Text
 
-    from sageserve_env.evaluation.golden import Comparison, Figure
-    from sageserve_env.evaluation.silicon import Replay
+    from sageserve_env.evaluation.golden.compare import Comparison, Figure
+    from sageserve_env.evaluation.silicon.replay import Replay
 
 
 def validate(
@@ -51,7 +51,7 @@ def validate(
 def validate_folders(folders: list[Path]) -> bool:
     """Print each case beside ours; whether all that can be compared agree."""
     from sageserve_env.cli.console import output
-    from sageserve_env.evaluation.golden import compare, load
+    from sageserve_env.evaluation.golden.compare import compare, load
 
     loaded = [load(folder) for folder in folders]  # bad input shows before anything runs
     width = max(len(one.case.name) for one in loaded)
@@ -69,8 +69,8 @@ def validate_silicon(only: str | None, figure: Path | None) -> bool:
     """Replay measured runs, print errors by deployment and draw them; whether dense models are within what they may be."""
     from sageserve_env.cli.console import output, status, wrote
     from sageserve_env.errors import InputError
-    from sageserve_env.evaluation.silicon import MOST_TPOT_ERROR, MOST_TTFT_ERROR, held_out_errors, replay_all
-    from sageserve_env.evaluation.silicon_figure import plot_replays
+    from sageserve_env.evaluation.silicon.figure import plot_replays
+    from sageserve_env.evaluation.silicon.replay import MOST_TPOT_ERROR, MOST_TTFT_ERROR, held_out_errors, replay_all
     from sageserve_env.world.silicon import read_fits, read_groups
 
     if figure is not None:

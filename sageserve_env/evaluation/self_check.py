@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.evaluation.golden import compare, load
+from sageserve_env.evaluation.golden.compare import compare, load
 from sageserve_env.sim import Simulator
 from sageserve_env.workload import Composable, load_workload
 from sageserve_env.world import load_world
 
-CASE = Path(__file__).parent / "data" / "s2b_one_instance_memory_bound"
+CASE = Path(__file__).parent / "golden" / "data" / "s2b_one_instance_memory_bound"
 WARM_UP_S, HORIZON_S = 120.0, 300.0
 
 

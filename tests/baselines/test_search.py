@@ -13,8 +13,8 @@ from baselines.search.search import compatible, improve, joined
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import play_policy
 from sageserve_env.evaluation.policy import load_policy
+from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
 

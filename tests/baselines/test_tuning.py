@@ -14,8 +14,8 @@ from baselines.tuning.trials import Played
 from baselines.tuning.tune import score_of
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import play_policy
 from sageserve_env.evaluation.policy import load_policy
+from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.evaluation.ranges import Range, axes, options_at
 from sageserve_env.scenarios import load_problem
 from sageserve_env.world import published

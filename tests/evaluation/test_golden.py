@@ -8,9 +8,9 @@ import pytest
 
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation import self_check
-from sageserve_env.evaluation.golden import Comparison, Figure, compare, load
-from sageserve_env.evaluation.golden_files import Case, read_case
-from sageserve_env.evaluation.golden_run import world_of
+from sageserve_env.evaluation.golden.compare import Comparison, Figure, compare, load
+from sageserve_env.evaluation.golden.files import Case, read_case
+from sageserve_env.evaluation.golden.run import world_of
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 S2 = GOLDEN / "s2_one_instance_poisson50"

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sageserve_env.evaluation.silicon import held_out_errors, replay, replay_all
-from sageserve_env.evaluation.silicon_figure import plot_replays
+from sageserve_env.evaluation.silicon.figure import plot_replays
+from sageserve_env.evaluation.silicon.replay import held_out_errors, replay, replay_all
 from sageserve_env.world.silicon import read_fits, read_groups
 
 LABEL = "Llama-3.1-70B h100_sxm vllm fp8 TP4 MoE TP4"

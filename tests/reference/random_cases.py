@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from sageserve_env.evaluation.golden_files import MODELS, TIMESTAMPS, Case
-from sageserve_env.evaluation.golden_run import simulate, world_of
+from sageserve_env.evaluation.golden.files import MODELS, TIMESTAMPS, Case
+from sageserve_env.evaluation.golden.run import simulate, world_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
 from tests.reference import authors_rules as authors
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.evaluation.episodes import LEVELS, EpisodeScore, episode_score
+from sageserve_env.evaluation.problems.episodes import LEVELS, EpisodeScore, episode_score
 from sageserve_env.scenarios import Problem
 from sageserve_env.sim.knobs import Knobs
 from sageserve_env.sim.routing import MOST_LOAD

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.evaluation.golden_files import OUTCOME, TIMESTAMPS, Case
+from sageserve_env.evaluation.golden.files import OUTCOME, TIMESTAMPS, Case
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk
 from sageserve_env.world import World, golden_world

@@ -11,8 +11,8 @@ import numpy as np
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import EpisodeScore, play_policy
 from sageserve_env.evaluation.policy import Policy, hushed, load_policy
+from sageserve_env.evaluation.problems.episodes import EpisodeScore, play_policy
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
 

@@ -11,7 +11,7 @@ from baselines.siloed import SiloedPolicy
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.episodes import LEVELS, EpisodeScore, play_policy
+from sageserve_env.evaluation.problems.episodes import LEVELS, EpisodeScore, play_policy
 from sageserve_env.sim import Knobs
 
 HOUR = {"horizon_s": 3600.0}

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.golden_files import (
+from sageserve_env.evaluation.golden.files import (
     TIER_CODES,
     TIMESTAMPS,
     Case,
@@ -25,7 +25,7 @@ from sageserve_env.evaluation.golden_files import (
     read_outcomes,
     read_trace,
 )
-from sageserve_env.evaluation.golden_run import SAMPLE_S, simulate, world_of
+from sageserve_env.evaluation.golden.run import SAMPLE_S, simulate, world_of
 from sageserve_env.workload.request import Chunk
 
 TOLERANCE_S = 1e-6

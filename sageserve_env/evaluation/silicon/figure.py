@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.evaluation.silicon import Replay
+from sageserve_env.evaluation.silicon.replay import Replay
 from sageserve_env.pictures import new_figure, save_figure
 
 SEEN, HELD_OUT = "#56B4E9", "#D55E00"

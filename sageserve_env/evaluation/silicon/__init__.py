@@ -1,0 +1,1 @@
+"""Measured deployments, replayed through the simulator."""
