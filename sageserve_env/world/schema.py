@@ -397,6 +397,7 @@ class World:
         pue: Power usage effectiveness: what the data centre draws for each watt that instances draw.
         week_of: Date of the Monday on which time 0 of a week lies, ISO, UTC: where series of carbon begin to be read. They go on
             from there, and begin anew after their last hour.
+        faults: What goes wrong.
     """
 
     name: str
