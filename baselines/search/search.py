@@ -16,6 +16,7 @@ from baselines.search.schedule import Room, Schedule
 from baselines.search.starts import starts
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.identity import digest
 from sageserve_env.scenarios import Problem
 from sageserve_env.scenarios.options import check_variant, choose_window
@@ -26,9 +27,6 @@ WIDTH = 32
 
 TAIL_S = 5400.0
 """How long after a change its effect is looked for before it is played to the end."""
-
-EPISODE_SEED = 2025
-"""Of every episode, as of the held-out ones in docs/scenarios.md."""
 
 MOST_EVALUATIONS = 10**9
 

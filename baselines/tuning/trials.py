@@ -15,13 +15,10 @@ from typing import Any
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import hushed, load_policy
-from sageserve_env.evaluation.problems.episodes import play_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import Problem
 
 SPLIT = "validation"
-
-EPISODE_SEED = 2025
-"""Of every validation episode, as of the held-out ones in docs/scenarios.md."""
 
 MOST_WORKERS = 256
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from baselines.tuning.log import FORMAT, Log, Trial, read_log, require_same_head
 from baselines.tuning.proposals import Proposals
-from baselines.tuning.trials import EPISODE_SEED, MOST_WORKERS, SPLIT, Evaluator, Options
+from baselines.tuning.trials import MOST_WORKERS, SPLIT, Evaluator, Options
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.policy import load_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.evaluation.ranges import Axis, axes, options_at, tunable_of
 from sageserve_env.identity import digest
 from sageserve_env.scenarios import Problem

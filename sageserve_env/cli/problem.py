@@ -40,7 +40,6 @@ def show_card(
     plans: Annotated[
         Path | None, typer.Option("--plans", metavar="FILE", help="Plans found in hindsight, of sageserve search.")
     ] = None,
-    seed: SeedOption = 0,
 ) -> None:
     """Play the reference policies, as they are and tuned, on the test days as recorded; prints Markdown.
 
@@ -49,7 +48,7 @@ def show_card(
     from sageserve_env.evaluation.problems.card import card_rows, markdown
     from sageserve_env.scenarios import load_problem
 
-    typer.echo(markdown(list(card_rows(load_problem(problem), None if plans is None else str(plans), seed))))
+    typer.echo(markdown(list(card_rows(load_problem(problem), None if plans is None else str(plans)))))
 
 
 @app.command("needs")

@@ -12,7 +12,7 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, hushed, load_policy
-from sageserve_env.evaluation.problems.episodes import EpisodeScore, play_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
 
@@ -79,7 +79,7 @@ def test_days(problem: Problem) -> list[dict[str, Any]]:
     return [{"day": window.name, "variant": 0} for window in problem.split("test").windows]
 
 
-def card_rows(problem: Problem, plans: str | None = None, seed: int = 0) -> Iterator[CardRow]:
+def card_rows(problem: Problem, plans: str | None = None, seed: int = EPISODE_SEED) -> Iterator[CardRow]:
     """Play every policy of a card on the test days as recorded.
 
     Args:

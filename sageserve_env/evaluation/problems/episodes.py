@@ -15,6 +15,9 @@ from sageserve_env.evaluation.runner import policy_rng
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.world.schema import TIERS
 
+EPISODE_SEED = 2025
+"""Of ``reset``, and of policies, in every held-out episode that is tuned on, searched or scored: the same traffic for all."""
+
 LEVELS = (0.95, 0.95, 0.99)
 """Least share by tier of the requests that some fleet can serve in time, to be served in time in each episode."""
 
