@@ -17,7 +17,6 @@ from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
 
 REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("static", {"instances": 0}),
     ("static", {}),
     ("reactive", {}),
     ("hpa", {}),
@@ -26,7 +25,7 @@ REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("forecast-program", {}),
     ("oracle", {}),
 )
-"""Policies and options that every card has."""
+"""Policies and options that every card has, beside the least fleet."""
 
 TUNED = ("static-by-model", "reactive", "hpa", "keda", "lt-ua", "forecast-program")
 """Policies that are tuned where a log of their tuning is shipped."""
@@ -90,8 +89,11 @@ def card_rows(problem: Problem, plans: str | None = None, seed: int = EPISODE_SE
     Raises:
         InputError: The file of plans is none.
     """
+    if plans is not None:
+        load_policy("plan", file=plans)  # refused before anything is played
     env, tuned = FleetEnv(problem=problem, split="test"), TUNED_ON.get(problem.name, problem.name)
-    for name, options in REFERENCES:
+    least = ("static", {"instances": problem.world().scaling.min_instances})
+    for name, options in (least, *REFERENCES):
         yield _row(env, label(name, options), partial(load_policy, name, **options), seed)
     for name in TUNED:
         try:

@@ -154,10 +154,10 @@ def _alone(world: World, count: int) -> Knobs:
 
 def _met_by_hour(env: FleetEnv, knobs: Knobs, hours: int) -> NDArray[np.float64]:
     """Share of the IW-F of each hour, region and model that was not late in it, shape (hours, R, M); 1 where none came."""
-    steps = round(HOUR_S / env.setup.problem.control_interval_s)
+    hour = np.arange(env.setup.n_steps) * env.setup.problem.control_interval_s // HOUR_S
     before, shares = _iw_f(env), []
-    for _ in range(hours):
-        for _ in range(steps):
+    for number in range(hours):
+        for _ in range(np.count_nonzero(hour == number)):
             env.follow(knobs)
         now = _iw_f(env)
         late, came = now - before

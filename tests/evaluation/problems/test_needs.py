@@ -1,0 +1,62 @@
+import numpy as np
+import pytest
+
+from sageserve_env.evaluation.problems.needs import MOST_INSTANCES, Needs, break_even_usd, needs, play_needed
+from sageserve_env.scenarios import load_problem
+
+NOON = {"day": "friday-o365-a", "variant": 0, "start_s": 11 * 3600.0}
+
+
+def two_hours():
+    return load_problem("mini").with_overrides(horizon_s=7200.0)
+
+
+def met(*shares):
+    """One hour, region and model, by instances."""
+    return np.array(shares, float).reshape(len(shares), 1, 1, 1)
+
+
+def test_the_least_fleet_that_meets_a_level_is_found():
+    found = Needs(met(0.5, 0.9, 0.96, 1.0), 1.0, 10)
+    assert [int(found.instances(level)[0, 0, 0]) for level in (0.0, 0.4, 0.95, 0.99)] == [0, 1, 3, 4]
+
+
+def test_a_level_that_no_fleet_meets_asks_for_more_than_were_tried():
+    found = Needs(np.full((MOST_INSTANCES, 1, 1, 1), 0.5), 0.5, 10)
+    assert found.instances()[0, 0, 0] == MOST_INSTANCES + 1
+
+
+def test_swings_compare_the_largest_hour_with_the_smallest():
+    hours = np.zeros((MOST_INSTANCES, 2, 2, 1))  # one region needs 1, then 4; the other always 2
+    for hour, region, count in ((0, 0, 1), (1, 0, 4), (0, 1, 2), (1, 1, 2)):
+        hours[count - 1 :, hour, region] = 1.0
+    found = Needs(hours, 1.0, 10)
+    assert found.swing.tolist() == [2.0]
+    assert found.endpoint_swing.tolist() == [4.0]
+
+
+def test_more_instances_meet_more_and_what_is_needed_serves():
+    problem = two_hours()
+    found = needs(problem, NOON)
+    assert found.met.shape == (MOST_INSTANCES, 2, 3, 1)
+    assert found.met[0].mean() < 0.5 < 0.99 < found.met[-1].mean()
+    assert found.attainable > 0.98
+    served, starved = (play_needed(problem, found.instances(level), NOON) for level in (0.99, 0.3))
+    assert starved.attainment["IW-F"] < served.attainment["IW-F"]
+    assert starved.terms["vm_usd"] < served.terms["vm_usd"]
+
+
+def test_above_the_price_no_late_fleet_is_cheaper_than_every_honest_one():
+    price, played = break_even_usd(two_hours(), NOON)
+    assert 0 < price < load_problem("mini").breach_prices_usd[0]
+    honest = [score for _, score in played if min(score.attainment["IW-F"], score.attainment["IW-N"]) >= 0.95]
+    late = [score for _, score in played if score not in honest]
+    for score in late:
+        dearest = 1.01 * price
+        assert score.terms["vm_usd"] + dearest * score.breaches > min(h.terms["vm_usd"] + dearest * h.breaches for h in honest)
+
+
+def test_a_day_that_no_fleet_serves_is_told():
+    problem = load_problem("mini").with_overrides(horizon_s=3600.0)
+    with pytest.raises(ValueError, match="no fleet holds the levels"):
+        break_even_usd(problem, NOON | {"scale": 50.0})
