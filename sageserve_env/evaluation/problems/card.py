@@ -89,9 +89,8 @@ def card_rows(problem: Problem, plans: str | None = None, seed: int = EPISODE_SE
     Raises:
         InputError: The file of plans is none.
     """
-    if plans is not None:
-        load_policy("plan", file=plans)  # refused before anything is played
     env, tuned = FleetEnv(problem=problem, split="test"), TUNED_ON.get(problem.name, problem.name)
+    bound = None if plans is None else _row(env, "hindsight", partial(load_policy, "plan", file=plans), seed)
     least = ("static", {"instances": problem.world().scaling.min_instances})
     for name, options in (least, *REFERENCES):
         yield _row(env, label(name, options), partial(load_policy, name, **options), seed)
@@ -101,8 +100,8 @@ def card_rows(problem: Problem, plans: str | None = None, seed: int = EPISODE_SE
         except InputError:
             continue
         yield _row(env, f"{name}, tuned", partial(load_policy, name, tuned=tuned), seed)
-    if plans is not None:
-        yield _row(env, "hindsight", partial(load_policy, "plan", file=plans), seed)
+    if bound is not None:
+        yield bound
 
 
 def label(name: str, options: dict[str, Any]) -> str:
