@@ -28,11 +28,11 @@ def sampled(env: MultiAgentFleetEnv, infos: dict) -> dict:
     return {agent: env.action_space(agent).sample(infos[agent].get("action_mask")) for agent in env.agents}
 
 
-def seeded(env: MultiAgentFleetEnv, seed: int) -> dict:
+def seeded(env: MultiAgentFleetEnv, seed: int, **options) -> dict:
     """Begin an episode with random numbers of the actions that the seed gives; returns the infos."""
     for k, agent in enumerate(env.possible_agents):
         env.action_space(agent).seed(seed + k)
-    return env.reset(seed=seed)[1]
+    return env.reset(seed=seed, options=options)[1]
 
 
 @pytest.mark.parametrize("rewards", ["shared", "individual"])
@@ -105,7 +105,7 @@ def test_agents_see_their_own_part_of_the_fleet(options: dict) -> None:
 @pytest.mark.parametrize("config", [{"horizon_s": 14400.0}, DAY, {"problem": "azure"}], ids=["mini", "day", "azure"])
 def test_individual_rewards_add_up_to_the_fleets(config: dict, agents: str, reward: str | Money) -> None:
     shared, own = (parallel_env(agents=agents, reward=reward, rewards=rewards, **config) for rewards in ("shared", "individual"))
-    infos, _ = seeded(shared, 5), seeded(own, 5)
+    infos, _ = seeded(shared, 5, scale=3.0), seeded(own, 5, scale=3.0)
     breaches, per_agent = 0.0, []
     while shared.agents:
         actions = sampled(shared, infos)

@@ -43,7 +43,7 @@ def test_the_log_tells_what_was_tried_and_what_came_of_it(logged):
     assert log.best.rank == min(trial.rank for trial in log.trials)
     facts = json.loads(path.read_text())
     assert facts["split"] == "validation"
-    assert facts["command"] == "sageserve tune --policy reactive --env SageServe/Mini-v0 --budget 20 --seed 0 --hours 0.5"
+    assert facts["command"] == "sageserve tune --policy reactive --env SageServe/Mini-v0 --hours 0.5 --budget 20 --seed 0"
     assert facts["best"]["options"] == log.best.options
 
 

@@ -193,7 +193,7 @@ def test_noise_is_relative_within_bounds_and_moves_nothing_else() -> None:
 
 def test_forecast_is_the_forecasters_own() -> None:
     env = FleetEnv(forecaster=Growth(), horizon_s=3 * 3600.0)
-    observation, _ = env.reset(seed=1, options={"day": "friday-o365-a"})
+    observation, _ = env.reset(seed=1, options={"day": "wednesday-o365-a"})
     drawn, world = env._episode, env.setup.world
     before = past_rates(drawn.workload, world, drawn.workload_seed ^ PAST_SEED).reshape(3, -1)
     own = token_rates(drawn.workload, world, drawn.workload_seed).reshape(3, -1)
@@ -262,7 +262,7 @@ def test_a_forecast_of_the_wrong_shape_is_an_error() -> None:
             return super().forecast(history[:1], window_s)
 
     with pytest.raises(InputError, match=r"the forecast has shape \(1, 4\)"):
-        FleetEnv(forecaster=Short(), **TWO_HOURS).reset(seed=0, options={"day": "friday-o365-a"})
+        FleetEnv(forecaster=Short(), **TWO_HOURS).reset(seed=0, options={"day": "wednesday-o365-a"})
 
 
 def test_options_are_written_in_the_spec() -> None:
