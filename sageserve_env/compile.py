@@ -60,9 +60,9 @@ def announce(room: str) -> None:
     folder = cache_folder(room)
     if room in _without_cache:
         where = "there is no home folder" if folder is None else f"{folder} cannot be written"
-        say(f"compiling the simulator, half a minute, in every process: {where}; set NUMBA_CACHE_DIR to a folder that can")
+        say(f"compiling the simulator, a few minutes, in every process: {where}; set NUMBA_CACHE_DIR to a folder that can")
     elif folder is not None and not any(folder.rglob("*.nbc")):
-        say("compiling the simulator; this happens once per version and takes about half a minute")
+        say("compiling the simulator; this happens once per version and takes a few minutes")
 
 
 def kernel(function: Callable[..., Any]) -> Callable[..., Any]:

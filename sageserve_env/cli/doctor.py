@@ -33,7 +33,7 @@ def version() -> None:
 def doctor() -> None:
     """Show versions, cache and extras, and check in about ten seconds that the simulator works here.
 
-    The first run compiles the simulator: half a minute more. Status 1 if a check fails.
+    The first run compiles the simulator: a few minutes more. Status 1 if a check fails.
     """
     from rich.text import Text
 
