@@ -87,7 +87,7 @@ def test_a_vectors_limit_never_lengthens_an_episode(limit: int | None, steps: in
 
 def overfull_episode(env: FleetEnv, seed: int) -> list[tuple]:
     """Each step of an episode with ever fewer instances: observation, reward, end, and the infos but for the mask."""
-    env.reset(seed=seed, options={"initial_instances": 2, "start_s": 25_200.0})
+    env.reset(seed=seed, options={"initial_instances": 2, "start_s": 10_800.0})
     steps, is_over = [], False
     while not is_over:
         observation, reward, terminated, is_over, info = env.step(np.zeros(3, int))
@@ -118,7 +118,7 @@ def test_in_a_vector_only_the_full_row_ends(mode: AutoresetMode) -> None:
     env = FleetEnv(**FULL)
     alone = [overfull_episode(env, seed) for seed in SEEDS]
     envs = VectorFleetEnv(3, autoreset_mode=mode, num_threads=2, **FULL)
-    envs.reset(seed=list(SEEDS), options={"initial_instances": 2, "start_s": 25_200.0})
+    envs.reset(seed=list(SEEDS), options={"initial_instances": 2, "start_s": 10_800.0})
     lengths = [len(steps) for steps in alone]
     assert len(set(lengths)) > 1
     for step in range(min(lengths) if mode is AutoresetMode.DISABLED else max(lengths)):
