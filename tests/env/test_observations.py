@@ -198,7 +198,7 @@ def test_forecast_is_the_forecasters_own() -> None:
     before = past_rates(drawn.workload, world, drawn.workload_seed ^ PAST_SEED).reshape(3, -1)
     own = token_rates(drawn.workload, world, drawn.workload_seed).reshape(3, -1)
     assert [feature.name for feature in env.observation_features[-3:]] == [f"{r.name}/qwen3-32b/forecast" for r in world.regions]
-    assert before.shape == (3, 4 * 96)
+    assert before.shape == (3, 2 * 96)
     for step in range(36):
         history = np.concatenate([before, own[:, : 4 * (step // 12)]], axis=1)
         expected = np.minimum(1.0, Growth().forecast(history, 900.0).point.max(axis=1) / rate_scales(world).ravel())
