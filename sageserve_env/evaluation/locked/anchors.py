@@ -12,11 +12,11 @@ from sageserve_env.evaluation.policy import hushed, installed_policies, load_pol
 from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.evaluation.tuned import shipped
-from sageserve_env.scenarios import Problem
+from sageserve_env.identity import digest
 
-REACTIVE, PLAN = "reactive", "plan"
+REACTIVE = "reactive"
 PLANS = "plans"
-"""In the package of the policy ``plan``: ``plans/<problem>.json``, what ``sageserve search`` wrote."""
+"""In the package of that policy: ``plans/<problem>.json``, what ``sageserve search`` wrote."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Anchors:
     plans: dict[tuple[str, int], tuple[float, bool]] = field(repr=False)
 
     @classmethod
-    def of(cls, problem: Problem) -> Anchors | None:
-        """Those that are shipped for a problem, with its horizon and the protocol's seed; None where one of the two is not."""
-        known, tuned = installed_policies(), TUNED_ON.get(problem.name, problem.name)
-        if REACTIVE not in known or PLAN not in known:
+    def of(cls, env: FleetEnv) -> Anchors | None:
+        """Those that are shipped for an environment's problem, as it is now; None where one of the two is not."""
+        known, problem = installed_policies(), env.setup.problem
+        if REACTIVE not in known:
             return None
-        log = shipped(known[REACTIVE]) / tuned / f"{REACTIVE}.json"
-        plans = shipped(known[PLAN]).with_name(PLANS) / f"{problem.name}.json"
-        if not log.is_file() or not plans.is_file():
+        folder, tuned = shipped(known[REACTIVE]), TUNED_ON.get(problem.name, problem.name)
+        plans = folder.with_name(PLANS) / f"{problem.name}.json"
+        if not (folder / tuned / f"{REACTIVE}.json").is_file() or not plans.is_file():
             return None
         facts = json.loads(plans.read_text(encoding="utf-8"))
-        of = {"problem": problem.name, "split": SPLIT, "episode_seed": EPISODE_SEED}
-        if any(facts[name] != value for name, value in of.items()) or facts["horizon_s"] not in (None, problem.horizon_s):
+        wanted = {"split": SPLIT, "episode_seed": EPISODE_SEED, "horizon_s": problem.horizon_s, "problem": plans_digest(env)}
+        if any(facts[name] != value for name, value in wanted.items()):
             return None
         rows = {
             (str(plan["episode"]["day"]), int(plan["episode"]["variant"])): (float(plan["usd"]), plan["shortfall"] == 0.0)
@@ -60,3 +60,9 @@ class Anchors:
             played = play_policy(env, load_policy(REACTIVE, tuned=self.tuned), dict(episode), EPISODE_SEED)
         reactive = {"reactive_usd": played.usd, "reactive_is_feasible": played.is_feasible}
         return {**reactive, "hindsight_usd": plan[0], "hindsight_is_feasible": plan[1]}
+
+
+def plans_digest(env: FleetEnv) -> str:
+    """What ``sageserve search`` calls the problem of its plans: plans of one that has changed since are no anchor."""
+    setup = env.setup
+    return digest(setup.identity, repr(setup.problem.split(setup.split)), setup.problem.breach_prices_usd)

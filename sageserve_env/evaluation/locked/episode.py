@@ -119,6 +119,8 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
             course.actions.add(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
             course.decisions_s.append(time.perf_counter() - since_s)
             course.thought_s += course.decisions_s[-1]
+            if course.thought_s > limits.episode_s:
+                raise PolicyFailure("TimeLimit", f"its decisions took more than {limits.episode_s:g} s together")
             is_over, info = player.follow()
             course.outcomes.add([info[name] for name in TERMS])
             course.step += 1

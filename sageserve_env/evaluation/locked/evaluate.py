@@ -28,7 +28,7 @@ from sageserve_env.evaluation.locked.protocol import (
     held_out,
     problem_digest,
 )
-from sageserve_env.evaluation.locked.record import Evaluation, read_evaluation, require_same_head
+from sageserve_env.evaluation.locked.record import Evaluation, read_evaluation, require_episodes, require_same_head
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.checks import require_count
 
@@ -78,6 +78,7 @@ def evaluate(
     if out is not None and out.exists():
         evaluation = read_evaluation(out)
         require_same_head(evaluation.head, head, out)
+        require_episodes(evaluation, order, out)
     done = [row.episode for row in evaluation.rows]
     left = [episode for episode in order[:episodes] if episode not in done]
     report(evaluation)
@@ -139,7 +140,7 @@ def player(
     made = [environment(known, entrant, problem) for _ in range(workers)]
     for env in made:
         envs.put(env)
-    anchors = Anchors.of(problem)
+    anchors = Anchors.of(made[0])
 
     def play(episode: Episode) -> Row:
         env = envs.get()

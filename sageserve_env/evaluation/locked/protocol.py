@@ -36,13 +36,13 @@ class Limits:
 
     Attributes:
         start_s: To be loaded, in a new process.
-        reset_s: For a ``reset``.
+        reset_s: For a ``reset``; kernels that it calls may have to be compiled first.
         decision_s: For a decision.
         episode_s: For all decisions of an episode together.
     """
 
     start_s: float = 120.0
-    reset_s: float = 300.0
+    reset_s: float = 900.0
     decision_s: float = 30.0
     episode_s: float = 1800.0
 

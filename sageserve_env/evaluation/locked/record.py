@@ -80,6 +80,15 @@ def require_same_head(kept: dict[str, Any], head: dict[str, Any], path: Path) ->
             raise InputError(f"'{path}' was evaluated with {name} = {was}, not {now}; choose another file")
 
 
+def require_episodes(evaluation: Evaluation, order: list[dict[str, Any]], path: Path) -> None:
+    """Raise InputError unless a file has episodes of the protocol, each once."""
+    for number, row in enumerate(evaluation.rows):
+        if row.episode not in order:
+            raise InputError(f"'{path}' has the episode {row.episode}, which is not held out; choose another file")
+        if row.episode in [other.episode for other in evaluation.rows[:number]]:
+            raise InputError(f"'{path}' has the episode {row.episode} twice; choose another file")
+
+
 @cache
 def schema() -> dict[str, Any]:
     """The schema of a result, JSON Schema 2020-12."""

@@ -38,7 +38,7 @@ def summary(rows: Sequence[Row], held_out: int, is_bound: bool) -> dict[str, Any
 
 
 def by_day(rows: Sequence[Row], values: Sequence[float]) -> NDArray[np.float64]:
-    """Values of episodes as (variants, days), the runs and tasks of the statistics; one column where days have not as many, or only one."""
+    """Values of episodes as (variants, days), the statistics' runs and tasks; one column unless each day has as many, and two."""
     days = list(dict.fromkeys(str(row.episode["day"]) for row in rows))
     columns = [[value for row, value in zip(rows, values, strict=True) if row.episode["day"] == day] for day in days]
     if len({len(column) for column in columns}) > 1 or len(columns[0]) < 2:
