@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.evaluation.locked.protocol import EPISODE_SEED, SPLIT, Episode
+from sageserve_env.evaluation.locked.protocol import SPLIT, Episode
 from sageserve_env.evaluation.policy import hushed, installed_policies, load_policy
 from sageserve_env.evaluation.problems.card import TUNED_ON
-from sageserve_env.evaluation.problems.episodes import play_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.evaluation.tuned import shipped
 from sageserve_env.identity import digest
 

@@ -14,8 +14,8 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess, sealed
-from sageserve_env.evaluation.locked.protocol import EPISODE_SEED, Episode, Limits, Rolling, policy_seed
-from sageserve_env.evaluation.problems.episodes import EpisodeScore, episode_score
+from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import ADMISSION_ORDERS, Knobs
 
@@ -108,7 +108,7 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
     begun_s, course, failure = time.perf_counter(), Course(), None
     observation, info = env.reset(seed=EPISODE_SEED, options=dict(episode))
     process = PolicyProcess(entrant, limits)
-    player = Agent(env, process, observation) if known.kind == "agent" else Controller(env, process)
+    player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
     is_over = False
     try:
         process.load()
@@ -155,7 +155,7 @@ def begin(
     course.reset_s = time.perf_counter() - since_s
 
 
-class Agent:
+class AgentTurns:
     """Observation over, action back."""
 
     def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
@@ -186,7 +186,7 @@ class Agent:
         return is_over, info
 
 
-class Controller:
+class ControllerTurns:
     """Telemetry over, knobs back."""
 
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:

@@ -18,7 +18,6 @@ from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.episode import Row, play_locked
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import (
-    EPISODE_SEED,
     LIMITS,
     PROTOCOL,
     SPLIT,
@@ -29,6 +28,7 @@ from sageserve_env.evaluation.locked.protocol import (
     problem_digest,
 )
 from sageserve_env.evaluation.locked.record import Evaluation, read_evaluation, require_episodes, require_same_head
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.checks import require_count
 

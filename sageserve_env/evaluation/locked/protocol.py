@@ -17,9 +17,6 @@ PROTOCOL = "v1"
 
 SPLIT = "test"
 
-EPISODE_SEED = 2025
-"""Of the ``reset`` of every episode: the same traffic for all policies."""
-
 PROBE_STEPS = 6
 """Of the run whose digest says what the dynamics are."""
 

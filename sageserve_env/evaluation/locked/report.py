@@ -29,12 +29,10 @@ def headline(found: dict[str, Any]) -> str:
         missed = ", ".join(f"{tier} {share:.2%}" for tier, share in found["missed"].items())
         full = f"{found['overfull']} episodes overfull" if found["overfull"] else ""
         return f"infeasible: {'; '.join(filter(None, (missed and f'{missed} in the worst episode', full)))}; {money}"
-    place = (
-        "no anchors are shipped"
-        if normalised is None
-        else f"{normalised['score']:.3f} between tuned reactive (0) and hindsight (1)"
-    )
-    return f"feasible: {money}; {place}"
+    if normalised is None:
+        return f"feasible: {money}; no anchors are known"
+    place = f"{normalised['score']:.3f} between tuned reactive (0) and hindsight (1)"
+    return f"feasible: {money}; {place} in the {normalised['episodes']} episodes that have both"
 
 
 def summary_table(evaluation: Evaluation) -> TextTable:
@@ -62,7 +60,7 @@ def summary_table(evaluation: Evaluation) -> TextTable:
             )
         if found["normalised"] is not None:
             scale, (low, high) = found["normalised"], found["normalised"]["interval"]
-            table.add_row("between the anchors", f"{scale['score']:.3f}")
+            table.add_row("between the anchors", f"{scale['score']:.3f}, in {scale['episodes']} episodes")
             table.add_row("interquartile mean", f"{scale['interquartile_mean']:.3f} ({low:.3f} to {high:.3f})")
         slowest = max(row.times["decision_max_s"] for row in evaluation.rows)
         table.add_row("slowest decision, s", f"{slowest:.3f}")

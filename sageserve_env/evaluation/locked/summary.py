@@ -28,7 +28,7 @@ def summary(rows: Sequence[Row], held_out: int, is_bound: bool) -> dict[str, Any
     Returns:
         ``is_complete``: all were played; ``is_ranked``: so it is, none failed, and the policy is no bound; ``is_feasible``: every
         tier held its level in every one of them; ``missed``: the worst share of each tier that did not; means of an episode, with
-        the bootstrapped interval of the mean dollars; ``normalised``, where the anchors are known in all of them.
+        the bootstrapped interval of the mean dollars; ``normalised``, over the episodes of which both anchors are known.
     """
     scored = [row for row in rows if row.failure is None]
     failed, is_complete = len(rows) - len(scored), len(rows) == held_out
@@ -61,27 +61,29 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
         "attainment": {tier: float(np.mean([score.attainment[tier] for score in scores])) for tier in TIERS},
         "attainment_worst": worst,
         **{name: float(np.mean([row.terms[name] for row in rows])) for name in MEANS},
-        "normalised": _normalised(rows, usd),
+        "normalised": _normalised(rows),
     }
 
 
-def _normalised(rows: Sequence[Row], usd: Sequence[float]) -> dict[str, Any] | None:
-    """Dollars between the anchors; None where one is missing, or hindsight is not the cheaper one."""
-    anchors = [row.anchors for row in rows if row.anchors is not None]
-    if len(anchors) < len(rows) or any(each["hindsight_usd"] >= each["reactive_usd"] for each in anchors):
+def _normalised(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """Dollars between the anchors, in the episodes that have both; None where none has, or hindsight is not the cheaper one."""
+    pairs = [(row, row.anchors) for row in rows if row.anchors is not None]
+    if not pairs or any(anchors["hindsight_usd"] >= anchors["reactive_usd"] for _, anchors in pairs):
         return None
-    above = np.array([each["reactive_usd"] for each in anchors])
-    below = np.array([each["hindsight_usd"] for each in anchors])
-    table = by_day(rows, ((above - np.array(usd)) / (above - below)).tolist())
+    usd = np.array([row.score.usd for row, _ in pairs])
+    above = np.array([anchors["reactive_usd"] for _, anchors in pairs])
+    below = np.array([anchors["hindsight_usd"] for _, anchors in pairs])
+    table = by_day([row for row, _ in pairs], ((above - usd) / (above - below)).tolist())
     return {
-        "score": float((above.sum() - sum(usd)) / (above.sum() - below.sum())),
+        "episodes": len(pairs),
+        "score": float((above - usd).sum() / (above - below).sum()),
         "interquartile_mean": interquartile_mean(table),
         "interval": list(bootstrap_interval(interquartile_mean, table)),
         "optimality_gap": optimality_gap(table),
         "reactive_usd": float(above.mean()),
-        "reactive_held": sum(bool(each["reactive_is_feasible"]) for each in anchors),
+        "reactive_held": sum(bool(anchors["reactive_is_feasible"]) for _, anchors in pairs),
         "hindsight_usd": float(below.mean()),
-        "hindsight_held": sum(bool(each["hindsight_is_feasible"]) for each in anchors),
+        "hindsight_held": sum(bool(anchors["hindsight_is_feasible"]) for _, anchors in pairs),
     }
 
 

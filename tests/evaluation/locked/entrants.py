@@ -157,7 +157,7 @@ class LeavesAChild(Step):
     """Hangs, and what it began holds its line open."""
 
     def then(self, telemetry):
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(20)"], close_fds=False, start_new_session=True)
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(5)"], close_fds=False, start_new_session=True)
         time.sleep(60)
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sageserve_env.evaluation.locked.briefing import Recorded, briefing
-from sageserve_env.evaluation.locked.protocol import EPISODE_SEED, held_out
+from sageserve_env.evaluation.locked.protocol import held_out
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import load_problem
 from sageserve_env.workload.generated import IntensityWorkload
 from sageserve_env.workload.play import play

@@ -14,12 +14,12 @@ from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.episode import Row, play_locked
 from sageserve_env.evaluation.locked.evaluate import environment, evaluate, introduced
 from sageserve_env.evaluation.locked.process import sealed
-from sageserve_env.evaluation.locked.protocol import EPISODE_SEED, LIMITS, held_out, policy_seed
+from sageserve_env.evaluation.locked.protocol import LIMITS, held_out, policy_seed
 from sageserve_env.evaluation.locked.record import read_evaluation
 from sageserve_env.evaluation.locked.report import headline
 from sageserve_env.evaluation.locked.summary import summary
 from sageserve_env.evaluation.policy import load_policy
-from sageserve_env.evaluation.problems.episodes import play_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem
 from tests.evaluation.locked import entrants
 

@@ -10,12 +10,11 @@ from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.locked import anchors as anchoring
 from sageserve_env.evaluation.locked.anchors import Anchors
 from sageserve_env.evaluation.locked.episode import Failure, Row
-from sageserve_env.evaluation.locked.protocol import EPISODE_SEED
 from sageserve_env.evaluation.locked.record import schema, violations
 from sageserve_env.evaluation.locked.report import headline
 from sageserve_env.evaluation.locked.summary import summary
 from sageserve_env.evaluation.policy import load_policy
-from sageserve_env.evaluation.problems.episodes import play_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem
 
 
@@ -50,10 +49,15 @@ def test_dollars_lie_between_the_anchors() -> None:
 
 
 @pytest.mark.parametrize("anchored", [None, (60.0, 100.0)], ids=["not shipped", "the wrong way round"])
-def test_without_both_anchors_there_are_dollars(anchored) -> None:
-    found = summary([row("a", 0, 80.0, anchored=(100.0, 60.0)), row("b", 0, 42.0, anchored=anchored)], 2, is_bound=False)
+def test_without_anchors_there_are_dollars(anchored) -> None:
+    found = summary([row("a", 0, 80.0), row("b", 0, 42.0, anchored=anchored)], 2, is_bound=False)
     assert found["normalised"] is None
-    assert headline(found) == "feasible: 61 $; no anchors are shipped"
+    assert headline(found) == "feasible: 61 $; no anchors are known"
+
+
+def test_episodes_without_anchors_are_left_out() -> None:
+    found = summary([row("a", 0, 80.0, anchored=(100.0, 60.0)), row("b", 0, 42.0)], 2, is_bound=False)
+    assert (found["normalised"]["score"], found["normalised"]["episodes"], found["usd"]) == (0.5, 1, 61.0)
 
 
 def test_one_late_episode_makes_it_infeasible() -> None:
