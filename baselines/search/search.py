@@ -16,8 +16,8 @@ from baselines.search.schedule import Room, Schedule
 from baselines.search.starts import starts
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.anchors import plans_digest
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
-from sageserve_env.identity import digest
 from sageserve_env.scenarios import Problem
 from sageserve_env.scenarios.options import check_variant, choose_window
 from sageserve_env.world.checks import require_count, require_within
@@ -91,13 +91,13 @@ class Search:
 
     def head(self) -> dict[str, Any]:
         """What the plans have in common, by the names of ``plan.HEAD``."""
-        setup = self.env().setup
+        env = self.env()
         return {
             "format": FORMAT,
             "env": self.problem.id,
-            "problem": digest(setup.identity, repr(self.problem.split(self.split)), self.problem.breach_prices_usd),
+            "problem": plans_digest(env),
             "split": self.split,
-            "horizon_s": setup.problem.horizon_s,
+            "horizon_s": env.setup.problem.horizon_s,
             "episode_seed": EPISODE_SEED,
             "seed": self.seed,
         }

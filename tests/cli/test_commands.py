@@ -18,7 +18,7 @@ from sageserve_env.world import PRESETS, dump_world, load_world
 
 ROOT = Path(__file__).parents[2]
 GOLDEN = ROOT / "tests" / "golden"
-COMMANDS = ["simulate", "validate", "doctor", "version", "workload", "world"]
+COMMANDS = ["simulate", "evaluate", "validate", "doctor", "version", "workload", "world"]
 
 
 def test_help_names_every_command(run):

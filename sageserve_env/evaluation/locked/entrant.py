@@ -1,0 +1,156 @@
+"""Who is evaluated: a policy by the name of an entry point, or a class of a module or a file; loaded in its own process only."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from importlib import import_module
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sageserve_env.errors import InputError, shown
+from sageserve_env.evaluation.policy import installed_policies, load_policy, policy_name, policy_options
+
+VIEW = {"action_mode": str, "max_delta": int, "observation": str, "mask_in_observation": bool, "forecaster": str}
+"""What an agent may choose of its environment, and as what: the form of actions and of observations."""
+
+FILE_MODULE = "_sageserve_entrant"
+"""What a file is called once it is imported."""
+
+
+class Agent(Protocol):
+    """Acts on observations. A new object is made for each episode, without arguments but the options given.
+
+    A class attribute ``VIEW`` may choose the form of actions and observations, by the names in :data:`VIEW` above, as arguments of
+    ``gym.make``; without it they are the environment's own.
+    """
+
+    def reset(self, seed: int) -> None:
+        """Begin an episode; the seed is for random numbers of its own."""
+        ...
+
+    def act(self, observation: Any, mask: np.ndarray | None) -> Any:
+        """The action for an observation, in the action space of the view.
+
+        Args:
+            observation: As ``env.step`` gives it; its arrays cannot be written to.
+            mask: int8, which choices can be made in full, as ``info["action_mask"]``; None where the action mode has none.
+        """
+        ...
+
+
+@dataclass(frozen=True)
+class Entrant:
+    """How a policy is named: ``NAME``, ``module:Class`` or ``FILE.py:Class``, each with options ``:name=value``.
+
+    Attributes:
+        text: As it was given.
+        source: Name, module or path.
+        class_name: Of the class in a module or file; None for a name.
+        options: Arguments.
+    """
+
+    text: str
+    source: str
+    class_name: str | None = None
+    options: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def parse(cls, text: str, read_options: Callable[[list[str]], dict[str, Any]]) -> Entrant:
+        """Read what the command line says.
+
+        Args:
+            text: The words.
+            read_options: Makes options of ``name=value`` words.
+
+        Raises:
+            InputError: There is no such policy or file, or an option has no value.
+        """
+        source, *words = text.split(":")
+        class_name = words.pop(0) if words and "=" not in words[0] else None
+        entrant = cls(text, source, class_name, read_options(words))
+        if class_name is None and (source.endswith(".py") or source not in installed_policies()):
+            if source.endswith(".py"):
+                raise InputError(f"--policy = '{text}' names no class; give FILE.py:Class")
+            load_policy(source)  # says which names there are
+        if entrant.is_file and not Path(source).is_file():
+            raise InputError(f"--policy = '{text}': '{source}' is no file; give FILE.py:Class")
+        return entrant
+
+    @property
+    def is_file(self) -> bool:
+        """Whether a file of Python is named."""
+        return self.class_name is not None and self.source.endswith(".py")
+
+    @property
+    def digest(self) -> str | None:
+        """Of the file's text, so that an evaluation does not go on with another; None where no file is named."""
+        return blake2b(Path(self.source).read_bytes(), digest_size=16).hexdigest() if self.is_file else None
+
+    def load(self) -> Any:
+        """Make the policy; runs its code.
+
+        Raises:
+            InputError: There is no such class, or it does not take the options.
+        """
+        if self.class_name is None:
+            return load_policy(self.source, **self.options)
+        module = _file_module(Path(self.source)) if self.is_file else import_module(self.source)
+        factory = getattr(module, self.class_name, None)
+        if not callable(factory):
+            raise InputError(f"policy = '{self.text}': '{self.source}' has no class '{self.class_name}'; name one that it has")
+        return factory(**self.options)
+
+
+@dataclass(frozen=True)
+class Described:
+    """What a policy says of itself.
+
+    Attributes:
+        name: What reports call it.
+        kind: ``"agent"`` (``act``) or ``"controller"`` (``decide``).
+        knows_future: Whether it wants to be shown the traffic to come (``foresee``).
+        options: That it was built with, as text.
+        view: What it chose of the environment.
+    """
+
+    name: str
+    kind: str
+    knows_future: bool
+    options: dict[str, str]
+    view: dict[str, Any]
+
+
+def described(policy: Any, entrant: Entrant) -> Described:
+    """What is to be known of a policy before it plays.
+
+    Raises:
+        InputError: It has not the methods of an agent or of a controller, or chooses what an agent may not.
+    """
+    kinds = [kind for kind, name in (("agent", "act"), ("controller", "decide")) if callable(getattr(policy, name, None))]
+    if not kinds or not callable(getattr(policy, "reset", None)):
+        wanted = "reset(seed) and act(observation, mask), or reset(scenario, rng) and decide(telemetry)"
+        raise InputError(f"policy = '{entrant.text}' is no policy: it needs {wanted}")
+    view = getattr(policy, "VIEW", {}) if kinds[0] == "agent" else {}
+    for name, value in view.items():
+        if type(value) is not VIEW.get(name):
+            raise InputError(f"policy = '{entrant.text}': VIEW has {name} = {shown(value)}; it may choose {', '.join(VIEW)}")
+    options = {name: str(value) for name, value in (policy_options(policy) or entrant.options).items()}
+    return Described(policy_name(policy), kinds[0], callable(getattr(policy, "foresee", None)), options, dict(view))
+
+
+def _file_module(path: Path) -> Any:
+    """A file as a module; files beside it can be imported from it."""
+    sys.path.insert(0, str(path.resolve().parent))
+    spec = spec_from_file_location(FILE_MODULE, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[FILE_MODULE] = module
+    spec.loader.exec_module(module)
+    return module

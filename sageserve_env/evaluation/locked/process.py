@@ -1,0 +1,140 @@
+"""A policy behind a wall: a process that is asked, answers in time or is ended, and whose answers are read as plain JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pickle
+import socket
+import time
+from contextlib import suppress
+from dataclasses import replace
+from multiprocessing import get_context
+from threading import Event, Thread
+from typing import Any
+
+import numpy as np
+
+from sageserve_env.errors import printable
+from sageserve_env.evaluation.locked.entrant import Described, Entrant
+from sageserve_env.evaluation.locked.protocol import Limits
+from sageserve_env.evaluation.locked.worker import serve
+from sageserve_env.sim.telemetry import Telemetry
+
+LONGEST_ANSWER = 1 << 24
+"""Bytes."""
+
+TICK_S = 0.05
+"""How often the clock is looked at."""
+
+LONGEST_MESSAGE = 200
+
+
+class PolicyFailure(Exception):
+    """A policy did not answer as it should.
+
+    Attributes:
+        kind: Class of the exception: what the policy raised, ``TimeLimit``, ``ProcessEnded`` or ``Nonsense``.
+        message: What is to be said of it.
+        is_ours: Whether the policy refused its input by an ``InputError``.
+    """
+
+    def __init__(self, kind: str, message: str, is_ours: bool = False) -> None:
+        super().__init__(f"{kind}: {message}")
+        self.kind, self.message, self.is_ours = printable(kind)[:80], printable(message)[:LONGEST_MESSAGE], is_ours
+
+
+class PolicyProcess:
+    """A policy in a new process, for one episode.
+
+    Args:
+        entrant: Who.
+        limits: How long it may take.
+    """
+
+    def __init__(self, entrant: Entrant, limits: Limits) -> None:
+        context = get_context("spawn")
+        self._connection, theirs = context.Pipe()
+        self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
+        self._process = context.Process(target=serve, args=(theirs, entrant), daemon=True)
+        self._limits, self._due_s, self._is_late, self._is_closed = limits, math.inf, False, Event()
+        self._process.start()
+        theirs.close()
+        self._watch = Thread(target=self._end_when_late, daemon=True)
+        self._watch.start()
+
+    def load(self) -> Described:
+        """Have it load its policy.
+
+        Raises:
+            PolicyFailure: It cannot.
+        """
+        said = self.ask(self._limits.start_s, "load")
+        try:
+            return Described(**said)
+        except TypeError:
+            raise PolicyFailure("Nonsense", "it does not say what it is") from None
+
+    def ask(self, limit_s: float, task: str, *arguments: Any) -> Any:
+        """Ask for something, and wait for the answer, plain JSON.
+
+        Args:
+            limit_s: Seconds that it may take.
+            task: A method of :class:`~sageserve_env.evaluation.locked.worker.Played`.
+            arguments: Of the method.
+
+        Raises:
+            PolicyFailure: It raised, took too long, ended, or said what is no answer.
+        """
+        self._due_s = time.monotonic() + limit_s
+        try:
+            self._connection.send_bytes(pickle.dumps((task, arguments), protocol=5))  # keeps arrays sealed, see sealed()
+            answer = json.loads(self._connection.recv_bytes(LONGEST_ANSWER))
+        except (EOFError, OSError):
+            if self._is_late:
+                raise PolicyFailure("TimeLimit", f"{task} took more than {limit_s:g} s") from None
+            raise PolicyFailure("ProcessEnded", f"its process ended during {task}, or said too much") from None
+        except (ValueError, RecursionError):
+            raise PolicyFailure("Nonsense", f"what it said to {task} cannot be read") from None
+        finally:
+            self._due_s = math.inf
+        if not isinstance(answer, dict) or ("said" not in answer and "raised" not in answer):
+            raise PolicyFailure("Nonsense", f"what it said to {task} is no answer")
+        if "raised" in answer:
+            raise PolicyFailure(str(answer["raised"]), str(answer.get("message", "")), bool(answer.get("is_ours")))
+        return answer["said"]
+
+    def close(self) -> None:
+        """End the process."""
+        self._is_closed.set()
+        self._cut()
+        self._watch.join()
+        self._process.join()
+        self._wire.close()
+        self._connection.close()
+
+    def _end_when_late(self) -> None:
+        while not self._is_closed.wait(TICK_S):
+            if time.monotonic() > self._due_s:
+                self._is_late = True
+                self._cut()
+                return
+
+    def _cut(self) -> None:
+        """End it, and wake who waits for it: a process that it began may hold the line open."""
+        self._process.kill()
+        with suppress(OSError):  # where the other side is gone
+            self._wire.shutdown(socket.SHUT_RDWR)
+
+
+def sealed(value: Any) -> Any:
+    """Arrays, or dicts or a telemetry of such, that cannot be written to, nor can what is unpickled from them."""
+    if isinstance(value, np.ndarray):
+        value = value.copy()
+        value.flags.writeable = False
+    elif isinstance(value, dict):
+        value = {name: sealed(item) for name, item in value.items()}
+    elif isinstance(value, Telemetry):
+        value = replace(value, **{name: sealed(item) for name, item in vars(value).items()})
+    return value

@@ -1,0 +1,105 @@
+"""The process of a policy: it loads the policy and answers what it is asked, as JSON, so that nobody unpickles what it says."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import signal
+import sys
+from dataclasses import asdict, fields
+from multiprocessing import parent_process
+from multiprocessing.connection import Connection, wait
+from threading import Thread
+from typing import Any
+
+import numpy as np
+
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.entrant import Entrant, described
+from sageserve_env.evaluation.policy import hushed
+from sageserve_env.scenarios import Scenario
+from sageserve_env.sim import Knobs
+from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.workload.request import Workload
+
+
+def serve(connection: Connection, entrant: Entrant) -> None:
+    """Answer until the other side closes: a task is a method of :class:`Played` and its arguments."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to see
+    os.dup2(2, 1)  # what a policy prints is no result
+    Thread(target=_end_with_parent, daemon=True).start()
+    played = Played(entrant)
+    while True:
+        try:
+            task, arguments = pickle.loads(connection.recv_bytes())
+        except EOFError:
+            return
+        try:
+            with hushed():
+                text = json.dumps({"said": getattr(played, task)(*arguments)})
+        except BaseException as error:
+            text = json.dumps(
+                {"raised": type(error).__name__, "message": _message(error), "is_ours": isinstance(error, InputError)}
+            )
+        connection.send_bytes(text.encode())
+
+
+class Played:
+    """The policy, and what it can be asked."""
+
+    def __init__(self, entrant: Entrant) -> None:
+        self._entrant = entrant
+        self._policy: Any = None
+
+    def load(self) -> dict[str, Any]:
+        """Make the policy; the fields of :class:`~sageserve_env.evaluation.locked.entrant.Described`."""
+        self._policy = self._entrant.load()
+        return asdict(described(self._policy, self._entrant))
+
+    def begin_agent(self, seed: int) -> None:
+        """Begin an episode of an agent."""
+        self._policy.reset(seed)
+
+    def begin_controller(self, scenario: Scenario, seed: int, future: tuple[Workload, int] | None) -> None:
+        """Begin an episode of a controller; a bound is shown the future.
+
+        Raises:
+            InputError: It wants another fleet.
+        """
+        prepare = getattr(self._policy, "prepare", None)
+        if prepare is not None and prepare(scenario.world) != scenario.world:
+            raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
+        if future is not None:
+            self._policy.foresee(*future)
+        self._policy.reset(scenario, np.random.default_rng(seed))
+
+    def act(self, observation: Any, mask: Any) -> Any:
+        """An agent's action, as a list or number."""
+        return np.asarray(self._policy.act(observation, mask)).tolist()
+
+    def decide(self, telemetry: Telemetry) -> dict[str, Any]:
+        """A controller's knobs, each as a list or text.
+
+        Raises:
+            TypeError: It decided something else.
+        """
+        knobs = self._policy.decide(telemetry)
+        if not isinstance(knobs, Knobs):
+            raise TypeError(f"decide() gave a {type(knobs).__name__}, not Knobs")
+        return {field.name: np.asarray(getattr(knobs, field.name)).tolist() for field in fields(Knobs)}
+
+
+def _message(error: BaseException) -> str:
+    try:
+        return str(error)[:1000]
+    except Exception:  # its own text may fail
+        return ""
+
+
+def _end_with_parent() -> None:
+    parent = parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        sys.stderr.flush()
+        os._exit(1)

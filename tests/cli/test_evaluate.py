@@ -1,0 +1,44 @@
+"""``sageserve evaluate``, end to end; the evaluation itself is tested in tests/evaluation/locked."""
+
+import json
+
+import pytest
+
+
+def test_it_shows_the_summary_and_goes_on_from_its_file(run, tmp_path):
+    out = tmp_path / "new" / "static.json"
+    ran = run("evaluate", "--policy", "static:instances=3", "--env", "SageServe/Azure-v0", "--episodes", 1, "--out", out)
+    assert ran.status == 0, ran.err
+    for text in ("protocol v1", "1 of 10: not complete, unranked", "IW-F in time", "conv"):
+        assert text in ran.out
+    first = json.loads(out.read_text())
+    assert first["policy"]["options"]["instances"] == "3"
+    again = run(
+        "evaluate", "--policy", "static:instances=3", "--env", "SageServe/Azure-v0", "--episodes", 2, "--out", out, "--quiet"
+    )
+    assert (again.status, again.out) == (0, "")
+    assert json.loads(out.read_text())["episodes"][:1] == first["episodes"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--policy", "orcale"], "policy = 'orcale' is not known"),
+        (["--policy", "mine.py:Agent"], "'mine.py' is no file"),
+        (["--policy", "mine.py"], "names no class"),
+        (["--policy", ""], "policy = ''"),
+        (["--policy", "oracle"], "knows the future"),
+        (["--policy", "reactive", "--bound"], "--bound: 'reactive'"),
+        (["--policy", "reactive", "--env", "maxi"], "--env = 'maxi' does not exist"),
+        (["--policy", "reactive", "--episodes", "21"], "episodes = 21"),
+        (["--policy", "reactive", "--workers", "0"], "workers = 0"),
+        (["--policy", "reactive", "--out", "log.txt"], "--out = 'log.txt' is no JSON file"),
+        (["--policy", "reactive", "--seed", "3"], "--seed"),
+        (["--policy", "reactive", "--world", "published"], "--world"),
+    ],
+    ids=str,
+)
+def test_what_cannot_be_evaluated_is_refused(refused, tmp_path, monkeypatch, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    assert message in refused("evaluate", *arguments)
+    assert list(tmp_path.iterdir()) == []
