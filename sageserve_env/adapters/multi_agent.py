@@ -108,7 +108,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         >>> env = MultiAgentFleetEnv(problem="mini", agents="region")
         >>> observations, infos = env.reset(seed=0)
         >>> {agent: observation.shape for agent, observation in observations.items()}
-        {'westus': (31,), 'centralus': (31,), 'eastus': (31,)}
+        {'westus': (33,), 'centralus': (33,), 'eastus': (33,)}
     """
 
     metadata = {"name": "sageserve_v0", "is_parallelizable": True, **FleetEnv.metadata}  # noqa: RUF012

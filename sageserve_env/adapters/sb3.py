@@ -46,7 +46,7 @@ class SB3VecEnv(VecEnv):
         >>> envs.seed(0)
         [0, 1]
         >>> envs.reset().shape
-        (2, 85)
+        (2, 87)
     """
 
     def __init__(self, num_envs: int, *, render_mode: str | None = None, **config: Any) -> None:

@@ -73,7 +73,7 @@ class VectorFleetEnv(Described, VectorEnv[Observations, NDArray[Any], NDArray[An
         >>> envs = gym.make_vec("SageServe/Mini-v0", num_envs=2, vectorization_mode="vector_entry_point")
         >>> observations, infos = envs.reset(seed=0)
         >>> observations.shape
-        (2, 85)
+        (2, 87)
     """
 
     def __init__(

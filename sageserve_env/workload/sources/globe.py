@@ -36,7 +36,7 @@ def globe_week(
 
     Example:
         >>> round(globe_week().folded(0).expected().sum())
-        7200000
+        7199996
     """
     shares = region_shares or dict.fromkeys(UTC_OFFSETS_H, 1.0)
     by_model = dict.fromkeys(REGION_SHARES, shares)
