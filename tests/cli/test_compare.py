@@ -60,6 +60,11 @@ def test_it_shows_a_table_and_writes_files(run, tmp_path):
     assert list(rows(out)) == ["static:instances=2", "siloed:interactive=2:non-interactive=1", "reactive"]
 
 
+def test_it_runs_on_the_world_modern_and_shows_its_time_per_token(run):
+    ran = run("compare", "modern-hour", "--world", "modern", "--hours", "0.01", "--policies", "static,reactive")
+    assert (ran.status, "TPOT" in ran.out, "…" in ran.out) == (0, True, False)
+
+
 def test_runs_repeat_and_quiet_shows_nothing(run, tmp_path):
     for name in "ab":
         ran = run(
