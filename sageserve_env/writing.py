@@ -6,14 +6,16 @@ folder behind; the next one that writes beside it finds it unlocked and removes 
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import tempfile
 import threading
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from sageserve_env.errors import InputError
 
@@ -50,6 +52,19 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
     """
     with whole_file(path) as part:
         part.write_text(text, encoding="utf-8", newline="")
+
+
+def write_rows(path: str | os.PathLike[str], head: Mapping[str, Any], name: str, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Write a JSON object: its head, and under a last name its rows, a line for each. Folders that are not there are made.
+
+    Raises:
+        InputError: It cannot be written.
+    """
+    lines = ",\n".join(json.dumps(row) for row in rows)
+    text = json.dumps(head, indent=1).removesuffix("\n}")
+    with _refused(path):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_text(path, f'{text},\n "{name}": [\n{lines}\n]\n}}\n')
 
 
 @contextmanager

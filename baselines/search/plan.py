@@ -19,7 +19,7 @@ from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
 from sageserve_env.workload.play import play
 from sageserve_env.world.schema import World
-from sageserve_env.writing import write_text
+from sageserve_env.writing import write_rows
 
 FORMAT = 1
 
@@ -68,10 +68,7 @@ def write_plans(path: Path, head: dict[str, Any], command: str, plans: Sequence[
     Raises:
         InputError: They cannot be written.
     """
-    lines = ",\n".join(json.dumps(asdict(plan)) for plan in plans)
-    text = json.dumps({**head, "command": command}, indent=1).removesuffix("\n}")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_text(path, f'{text},\n "plans": [\n{lines}\n]\n}}\n')
+    write_rows(path, {**head, "command": command}, "plans", map(asdict, plans))
 
 
 def read_plans(path: str | Path) -> tuple[dict[str, Any], list[Plan]]:

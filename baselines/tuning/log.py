@@ -10,7 +10,7 @@ from typing import Any
 
 from baselines.tuning.trials import Options, Played
 from sageserve_env.errors import InputError, shown
-from sageserve_env.writing import write_text
+from sageserve_env.writing import write_rows
 
 FORMAT = 1
 
@@ -89,10 +89,7 @@ class Log:
         best = self.best
         facts = {"number": best.number, "usd": best.usd, "shortfall": best.shortfall, "is_feasible": best.is_feasible}
         head = {**self.head, "command": self.command, "best": {**facts, "options": best.options}}
-        lines = ",\n".join(json.dumps(asdict(trial)) for trial in self.trials)
-        text = json.dumps(head, indent=1).removesuffix("\n}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, f'{text},\n "trials": [\n{lines}\n]\n}}\n')
+        write_rows(path, head, "trials", map(asdict, self.trials))
 
 
 def read_log(path: Path) -> Log:

@@ -97,7 +97,7 @@ def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     asked = min(chosen.breach_prices_usd)
     for options in chosen_days(chosen, day):
         price, _ = break_even_usd(chosen, options, seed)
-        made.add_row(options["day"], f"{price:.3f}", f"{asked:.3f}", f"{asked / price:.1f}")
+        made.add_row(options["day"], f"{price:.3f}", f"{asked:.3f}", f"{asked / price:.1f}" if price else "–")
     output().print(made)
 
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.tuned import tuned_options
+from sageserve_env.evaluation.tuned import shipped_log, tuned_options
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.sim.knobs import Knobs
 from sageserve_env.sim.telemetry import Telemetry
@@ -67,6 +67,12 @@ def prepared(policy: Policy, scenario: Scenario, seed: int) -> Scenario:
     if foresee is not None:
         foresee(scenario.workload, seed)
     return scenario
+
+
+def is_tuned(name: str, problem: str) -> bool:
+    """Whether an installed policy comes with a log of its tuning for a problem."""
+    entry = installed_policies().get(name)
+    return entry is not None and shipped_log(name, problem, entry).is_file()
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def tuned_options(name: str, tuned: Any, entry: EntryPoint) -> dict[str, Any]:
     if tuned.endswith(".json"):
         log = Path(tuned)
     else:
-        log = shipped(entry) / problem_name(tuned, "tuned") / f"{name}.json"
+        log = shipped_log(name, tuned, entry)
         if not log.is_file():
             raise InputError(f"policy = '{name}' is not tuned for '{tuned}'; run: sageserve tune --policy {name} --env {tuned}")
     try:
@@ -44,6 +44,15 @@ def tuned_options(name: str, tuned: Any, entry: EntryPoint) -> dict[str, Any]:
     if policy != name:
         raise InputError(f"tuned = '{tuned}' is a log of policy '{policy}', not of '{name}'; give one of that policy")
     return options
+
+
+def shipped_log(name: str, problem: str, entry: EntryPoint) -> Path:
+    """Where the package of a policy ships the log of its tuning for a problem, if it does.
+
+    Raises:
+        InputError: There is no such problem.
+    """
+    return shipped(entry) / problem_name(problem, "tuned") / f"{name}.json"
 
 
 def shipped(entry: EntryPoint) -> Path:

@@ -11,7 +11,7 @@ from sageserve_env.evaluation.locked.protocol import SPLIT, Episode
 from sageserve_env.evaluation.policy import hushed, installed_policies, load_policy
 from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
-from sageserve_env.evaluation.tuned import shipped
+from sageserve_env.evaluation.tuned import shipped_log
 from sageserve_env.identity import digest
 
 REACTIVE = "reactive"
@@ -37,9 +37,10 @@ class Anchors:
         known, problem = installed_policies(), env.setup.problem
         if REACTIVE not in known:
             return None
-        folder, tuned = shipped(known[REACTIVE]), TUNED_ON.get(problem.name, problem.name)
-        plans = folder.with_name(PLANS) / f"{problem.name}.json"
-        if not (folder / tuned / f"{REACTIVE}.json").is_file() or not plans.is_file():
+        tuned = TUNED_ON.get(problem.name, problem.name)
+        log = shipped_log(REACTIVE, tuned, known[REACTIVE])
+        plans = log.parents[1].with_name(PLANS) / f"{problem.name}.json"
+        if not log.is_file() or not plans.is_file():
             return None
         facts = json.loads(plans.read_text(encoding="utf-8"))
         wanted = {"split": SPLIT, "episode_seed": EPISODE_SEED, "horizon_s": problem.horizon_s, "problem": plans_digest(env)}

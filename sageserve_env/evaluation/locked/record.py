@@ -12,7 +12,7 @@ from typing import Any
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.locked.episode import Row
 from sageserve_env.evaluation.locked.summary import summary
-from sageserve_env.writing import write_text
+from sageserve_env.writing import write_rows
 
 SCHEMA = Path(__file__).with_name("result.schema.json")
 
@@ -46,10 +46,7 @@ class Evaluation:
         Raises:
             InputError: It cannot be written.
         """
-        lines = ",\n".join(json.dumps(row.packed()) for row in self.rows)
-        text = json.dumps({**self.head, "summary": self.summary}, indent=1).removesuffix("\n}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_text(path, f'{text},\n "episodes": [\n{lines}\n]\n}}\n')
+        write_rows(path, {**self.head, "summary": self.summary}, "episodes", (row.packed() for row in self.rows))
 
 
 def read_evaluation(path: Path) -> Evaluation:

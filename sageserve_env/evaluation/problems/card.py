@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.errors import InputError
-from sageserve_env.evaluation.policy import Policy, hushed, load_policy
+from sageserve_env.evaluation.policy import Policy, hushed, is_tuned, load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
@@ -94,11 +93,7 @@ def card_rows(problem: Problem, plans: str | None = None, seed: int = EPISODE_SE
     least = ("static", {"instances": problem.world().scaling.min_instances})
     for name, options in (least, *REFERENCES):
         yield _row(env, label(name, options), partial(load_policy, name, **options), seed)
-    for name in TUNED:
-        try:
-            load_policy(name, tuned=tuned)
-        except InputError:
-            continue
+    for name in (name for name in TUNED if is_tuned(name, tuned)):
         yield _row(env, f"{name}, tuned", partial(load_policy, name, tuned=tuned), seed)
     if bound is not None:
         yield bound

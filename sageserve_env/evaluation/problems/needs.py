@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.env import FleetEnv
+from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.episodes import LEVELS, EpisodeScore, episode_score
 from sageserve_env.scenarios import Problem
 from sageserve_env.sim.knobs import Knobs
@@ -104,14 +105,18 @@ def break_even_usd(problem: Problem, options: dict[str, Any], seed: int = 0) -> 
         The price in dollars, and the levels with their scores.
 
     Raises:
-        ValueError: No fleet holds the levels.
+        InputError: No fleet holds the levels, or every one does: then there is nothing to compare.
     """
     needed = needs(problem, options, seed)
     played = [(level, play_needed(problem, needed.instances(level), options, seed)) for level in TRIED]
     honest = [score for _, score in played if _holds(score)]
-    if not honest:
-        raise ValueError(f"no fleet holds the levels on {options}")
-    return max(min(_price(score, other) for other in honest) for _, score in played if not _holds(score)), played
+    late = [score for _, score in played if not _holds(score)]
+    if not honest or not late:
+        which = "every" if honest else "no"
+        raise InputError(
+            f"{problem.name}: {which} fleet holds the levels on {options}, so no price tells them apart; take another day"
+        )
+    return max(min(_price(score, other) for other in honest) for score in late), played
 
 
 def _holds(score: EpisodeScore) -> bool:

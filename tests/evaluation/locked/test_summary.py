@@ -7,7 +7,6 @@ import pytest
 from baselines import search
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
-from sageserve_env.evaluation.locked import anchors as anchoring
 from sageserve_env.evaluation.locked.anchors import Anchors
 from sageserve_env.evaluation.locked.episode import Failure, Row
 from sageserve_env.evaluation.locked.record import schema, violations
@@ -91,7 +90,6 @@ def test_rows_fit_the_schema_and_come_back() -> None:
 
 def test_anchors_are_those_that_the_package_ships(tmp_path, monkeypatch) -> None:
     problem = load_problem("mini").with_overrides(horizon_s=600.0)
-    monkeypatch.setattr(anchoring, "shipped", lambda entry: tmp_path / "tuned")
     monkeypatch.setattr("sageserve_env.evaluation.tuned.shipped", lambda entry: tmp_path / "tuned")
     env = FleetEnv(problem=problem, split="test")
     assert Anchors.of(env) is None

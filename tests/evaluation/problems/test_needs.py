@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.needs import MOST_INSTANCES, Needs, break_even_usd, needs, play_needed
 from sageserve_env.scenarios import load_problem
 
@@ -60,3 +61,8 @@ def test_a_day_that_no_fleet_serves_is_told():
     problem = load_problem("mini").with_overrides(horizon_s=3600.0)
     with pytest.raises(ValueError, match="no fleet holds the levels"):
         break_even_usd(problem, NOON | {"scale": 50.0})
+
+
+def test_a_day_that_every_fleet_serves_is_told():
+    with pytest.raises(InputError, match=r"azure: every fleet holds the levels .* take another day"):
+        break_even_usd(load_problem("azure"), {"day": "conv", "variant": 0})
