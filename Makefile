@@ -68,11 +68,7 @@ $(VENV)/.installed-test: $(VENV)/.created $(MANIFEST)
 	@$(PIP) -e '.[test]'
 	@touch $@
 
-$(VENV)/.installed-drill: $(VENV)/.installed-test ## Kill, fill, damage and fork: nothing half-written, nothing hung (minutes)
-	@echo "==> python -m tests.drill"
-	@$(BIN)/python -m tests.drill
-
-agents: $(VENV)/.created $(MANIFEST)
+$(VENV)/.installed-agents: $(VENV)/.created $(MANIFEST)
 	@echo "==> installing sageserve-env[agents] into $(VENV)"
 	@$(PIP) "$(TORCH)"
 	@$(PIP) -e '.[agents]'

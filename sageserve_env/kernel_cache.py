@@ -4,22 +4,36 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import os
 import pickle
 import sys
 from collections.abc import Callable
 from typing import Any
 
+import numba
 from numba.core.caching import FunctionCache
 from numba.core.serialize import dumps
 
 
-class CheckedImpl(FunctionCache._impl_class):
-    """Numba's form of a compiled function with a checksum: machine code that was damaged must not run.
+class FolderLocator(FunctionCache._impl_class._locator_classes[0]):
+    """Looks in ``numba.config.CACHE_DIR``, whose name stands for all sources: wherever they lie, equal checkouts share their kernels.
 
-    It looks in the folder that it is told and nowhere else: Numba's other places watch the file of the called function only.
+    Numba itself would keep apart the folders that they lie in, and watch the file of the called function only.
     """
 
-    _locator_classes = FunctionCache._impl_class._locator_classes[:1]
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        super().__init__(py_func, py_file)
+        self._cache_path = os.path.join(numba.config.CACHE_DIR, py_func.__module__)
+
+    def get_source_stamp(self) -> str:
+        """The same for all."""
+        return ""
+
+
+class CheckedImpl(FunctionCache._impl_class):
+    """Numba's form of a compiled function with a checksum: machine code that was damaged must not run."""
+
+    _locator_classes = (FolderLocator,)
 
     def reduce(self, data: Any) -> tuple[bytes, bytes]:
         """What is written."""
