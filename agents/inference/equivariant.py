@@ -1,7 +1,8 @@
 """One small network for every endpoint, in NumPy: the same weights for each, so that fleets of any size can be played.
 
-An endpoint's layer sees what is the endpoint's own and the time. What it makes of that is averaged over the endpoint's region and
-over the fleet, and a second layer decides from the three. Endpoints in another order get their actions in that order.
+An endpoint's layer sees what is the endpoint's own, the time, and which model it serves. What it makes of that is averaged over the
+endpoint's region and over the fleet, and a second layer decides from the three. Endpoints in another order get their actions in
+that order.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ Reals = NDArray[np.floating[Any]]
 LAYERS = ("own", "joint", "action")
 """Of an endpoint alone; of an endpoint, its region and the fleet; and what it is to do."""
 
+MOST = 1 << 20
+"""Entries, regions or models."""
+
 STORED = ("view", "head", "sizes", "clip", "is_sampled")
 
 
@@ -34,7 +38,8 @@ class Equivariant:
         layers: Weights (out, in) and bias (out,) by the names in ``LAYERS``: (H, D), (H, 3 H), (outputs of an endpoint, H).
         mean, variance: Of an endpoint's entries, shape (D,), the same for all.
         entries: Where each endpoint's entries are in the observation, shape (N, D), int64.
-        regions: Region of each endpoint, 0 to R - 1, shape (N,), int64.
+        regions, models: Region and model of each endpoint, from 0 on, shape (N,), int64.
+        of_models: What is added to an endpoint's first layer for its model, shape (M, H).
         view: What it chooses of its environment.
         head: ``"categorical"`` or ``"gaussian"``.
         sizes: Choices of each entry of an endpoint's action; for ``"gaussian"`` one number: the entries.
@@ -48,6 +53,8 @@ class Equivariant:
     variance: Reals
     entries: NDArray[np.int64]
     regions: NDArray[np.int64]
+    models: NDArray[np.int64]
+    of_models: Reals
     view: dict[str, Any]
     head: str
     sizes: list[int]
@@ -87,7 +94,8 @@ class Equivariant:
     def outputs(self, observation: Any) -> Reals:
         """What the network puts out for each endpoint, shape (N, outputs)."""
         seen = (np.asarray(observation, np.float64)[self.entries] - self.mean) / np.sqrt(self.variance + LEAST_VARIANCE)
-        own = np.tanh(self._layer("own", np.clip(seen, -self.clip, self.clip).astype(np.float32)))
+        first = self._layer("own", np.clip(seen, -self.clip, self.clip).astype(np.float32))
+        own = np.tanh(first + self.of_models[self.models])
         everywhere = np.broadcast_to(own.mean(axis=0), own.shape)
         joint = np.tanh(self._layer("joint", np.concatenate([own, self._near @ own, everywhere], axis=1)))
         return self._layer("action", joint)
@@ -106,7 +114,7 @@ class Equivariant:
         for name in LAYERS:
             weight, bias = self.layers[name]
             named |= {f"{name}.weight": weight, f"{name}.bias": bias}
-        named |= {"entries": self.entries, "regions": self.regions}
+        named |= {"of_models": self.of_models, "entries": self.entries, "regions": self.regions, "models": self.models}
         return named if self.log_std is None else {**named, "log_std": self.log_std}
 
     def settings(self) -> dict[str, Any]:
@@ -127,14 +135,21 @@ class Equivariant:
         check_head(head, sizes, given["is_sampled"])
         if head not in ("categorical", "gaussian") or type(width) is not int or width < 1 or type(given["clip"]) is not float:
             raise InputError(f"head = '{head}', width = {width!r:.40}, clip = {given['clip']!r:.40} are not of such a network")
-        entries, regions = read_places(arrays)
-        d, out = entries.shape[1], sum(sizes)
+        places = read_places(arrays)
+        d, out, models = places["entries"].shape[1], sum(sizes), int(places["models"].max()) + 1
         shapes: dict[str, tuple[int, ...]] = {"mean": (d,), "variance": (d,), "own.weight": (width, d), "own.bias": (width,)}
-        shapes |= {"joint.weight": (width, 3 * width), "joint.bias": (width,), "action.weight": (out, width), "action.bias": (out,)}
+        shapes |= {
+            "of_models": (models, width),
+            "joint.weight": (width, 3 * width),
+            "joint.bias": (width,),
+            "action.weight": (out, width),
+            "action.bias": (out,),
+        }
         shapes |= {"log_std": (out,)} if head == "gaussian" else {}
-        require_arrays({name: array for name, array in arrays.items() if name not in ("entries", "regions")}, shapes)
+        require_arrays({name: array for name, array in arrays.items() if name not in places}, shapes)
         layers = {name: (arrays[f"{name}.weight"], arrays[f"{name}.bias"]) for name in LAYERS}
-        return cls(layers, arrays["mean"], arrays["variance"], entries, regions, log_std=arrays.get("log_std"), **given)
+        plain: dict[str, Any] = {name: arrays[name] for name in ("mean", "variance", "of_models", *places)}
+        return cls(layers, **plain, log_std=arrays.get("log_std"), **given)
 
 
 def averaging(regions: NDArray[np.int64]) -> Reals:
@@ -144,18 +159,24 @@ def averaging(regions: NDArray[np.int64]) -> Reals:
     return mean
 
 
-def read_places(arrays: Mapping[str, NDArray[Any]]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Where endpoints' entries are, and their regions.
+def read_places(arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[np.int64]]:
+    """Where endpoints' entries are, and their regions and models.
 
     Raises:
         InputError: They are not there, or no such tables.
     """
-    entries, regions = arrays.get("entries"), arrays.get("regions")
-    for name, table, axes in (("entries", entries, 2), ("regions", regions, 1)):
-        if table is None or table.ndim != axes or table.dtype != np.int64 or table.size == 0 or table.min() < 0:
-            raise InputError(f"weights '{name}' are no table of int64, {axes} axes; save the agent anew")
-    assert entries is not None
-    assert regions is not None
-    if len(entries) != len(regions):
-        raise InputError(f"weights 'entries' are of {len(entries)} endpoints, 'regions' of {len(regions)}; save the agent anew")
-    return entries, regions
+    found: dict[str, NDArray[np.int64]] = {}
+    for name, axes in (("entries", 2), ("regions", 1), ("models", 1)):
+        table = arrays.get(name)
+        if (
+            table is None
+            or table.ndim != axes
+            or table.dtype != np.int64
+            or table.size == 0
+            or not 0 <= table.min() <= table.max() < MOST
+        ):
+            raise InputError(f"weights '{name}' are no table of int64 from 0 on, of {axes} axes; save the agent anew")
+        found[name] = table
+    if len({len(table) for table in found.values()}) > 1:
+        raise InputError(f"weights {', '.join(found)} are not of as many endpoints; save the agent anew")
+    return found
