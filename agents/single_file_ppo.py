@@ -1,6 +1,6 @@
 """PPO in one file, for those who change the algorithm: PyTorch alone, one network for every endpoint, an option for constraints.
 
-    python -m agents.single_file_ppo --env SageServe/Mini-v0 --seed 0 --steps 300000 --out runs/single-file
+``python -m agents.single_file_ppo --env SageServe/Mini-v0 --seed 0 --steps 300000 --out runs/single-file``
 
 Read it from ``train`` at the end. It is PPO with clipped objective and generalized advantages (Schulman et al., 2017), on the
 native vector environment. The network is equivariant, see :mod:`agents.inference.equivariant`, whose NumPy form is what is saved.

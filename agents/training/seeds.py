@@ -13,7 +13,8 @@ from threading import Thread
 from typing import Any
 
 from agents.training.checkpoint import checkpoints, read_checkpoint
-from agents.training.recorder import LOG, Report, curve_of, read_log
+from agents.training.log import LOG, curve_of, read_log
+from agents.training.recorder import Report
 from agents.training.train import Plan, train
 from sageserve_env.errors import InputError
 from sageserve_env.world.checks import require_count

@@ -17,8 +17,9 @@ from agents.inference.saved import pack, save_agent
 from agents.training.algorithms import Algorithm, algorithm_named
 from agents.training.checkpoint import MODEL, SEEN, Run, checkpoints, read_checkpoint, restored, write_checkpoint
 from agents.training.export import exported
+from agents.training.log import LOG, Log
 from agents.training.models import new_model
-from agents.training.recorder import LOG, Clock, Log, Recorder, Report
+from agents.training.recorder import Clock, Recorder, Report
 from agents.training.recurrent import Remembering
 from agents.training.scoring import Scores, Validation, rank_of
 from agents.training.settings import Settings

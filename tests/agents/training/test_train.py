@@ -16,7 +16,7 @@ pytest.importorskip("sb3_contrib")
 from agents.inference.saved import load_agent
 from agents.training.algorithms import ALGORITHMS
 from agents.training.checkpoint import MODEL, SEAL, checkpoints, digest_of
-from agents.training.recorder import LOG, read_log
+from agents.training.log import LOG, read_log
 from agents.training.seeds import train_seeds
 from agents.training.train import BEST, LAST, train
 from tests.agents.helpers import BEST_USD, MODES, RANDOM_USD, tiny_plan
