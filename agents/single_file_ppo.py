@@ -167,10 +167,12 @@ class Batch(Protocol):
 
     Attributes:
         places: The same for all agents.
+        whole: Of the one agent that is evaluated and saved; others than ``places`` where agents see a region each.
         size: B.
     """
 
     places: Places
+    whole: Places
     size: int
 
     def reset(self, seed: int) -> NDArray[Any]:
@@ -194,6 +196,7 @@ class Fleets:
         reward = "constrained" if args.lagrangian else "money"
         self._envs = VectorFleetEnv(args.num_envs, split="train", autoreset_mode=mode, reward=reward, **args.config)
         self.size, self.places = args.num_envs, places_of(self._envs)
+        self.whole = self.places
 
     def reset(self, seed: int) -> NDArray[Any]:
         """Begin."""
@@ -413,8 +416,9 @@ def update(args: Args, network: Network, optimizer: torch.optim.Optimizer, rollo
             optimizer.step()
 
 
-def exported(args: Args, network: Network, eyes: Eyes, places: Places) -> Equivariant:
+def exported(args: Args, network: Network, eyes: Eyes, batch: Batch) -> Equivariant:
     """The policy in NumPy."""
+    places = batch.whole
 
     def plain(tensor: torch.Tensor) -> NDArray[Any]:
         return np.array(tensor.detach().cpu().numpy(), np.float32)
@@ -432,6 +436,7 @@ def exported(args: Args, network: Network, eyes: Eyes, places: Places) -> Equiva
         head="categorical" if network.is_choice else "gaussian",
         sizes=[network.choices] * places.outputs if network.is_choice else [places.outputs],
         clip=CLIP,
+        sees_fleet=batch.whole is batch.places,
         log_std=None if network.is_choice else plain(network.log_std),
         is_sampled=args.choose == "sampled",
     )
@@ -454,7 +459,7 @@ def train(args: Args, batch: Batch | None = None) -> list[dict[str, Any]]:
     network = Network(args, batch.places).to(args.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=args.learning_rate, eps=1e-5)
     eyes, rewards = Eyes(batch.places, args.device), Rewards(args, batch.size)
-    recorder = Recorder(args, lambda: exported(args, network, eyes, batch.places))
+    recorder = Recorder(args, lambda: exported(args, network, eyes, batch))
     life, steps = Life(args, batch, network, eyes, rewards), 0
     while steps < args.steps:
         optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - 0.9 * steps / args.steps)

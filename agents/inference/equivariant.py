@@ -27,7 +27,7 @@ LAYERS = ("own", "joint", "action")
 MOST = 1 << 20
 """Entries, regions or models."""
 
-STORED = ("view", "head", "sizes", "clip", "is_sampled")
+STORED = ("view", "head", "sizes", "clip", "sees_fleet", "is_sampled")
 
 
 @dataclass
@@ -44,6 +44,7 @@ class Equivariant:
         head: ``"categorical"`` or ``"gaussian"``.
         sizes: Choices of each entry of an endpoint's action; for ``"gaussian"`` one number: the entries.
         clip: Bound of normalised entries.
+        sees_fleet: Whether an endpoint sees the fleet's average; its region's stands there otherwise, as agents by region learn it.
         log_std: Of ``"gaussian"``, of an endpoint's entries.
         is_sampled: Draw the action instead of taking the likeliest.
     """
@@ -59,6 +60,7 @@ class Equivariant:
     head: str
     sizes: list[int]
     clip: float = 10.0
+    sees_fleet: bool = True
     log_std: Reals | None = None
     is_sampled: bool = False
     _rng: np.random.Generator | None = field(init=False, repr=False, compare=False)
@@ -96,8 +98,9 @@ class Equivariant:
         seen = (np.asarray(observation, np.float64)[self.entries] - self.mean) / np.sqrt(self.variance + LEAST_VARIANCE)
         first = self._layer("own", np.clip(seen, -self.clip, self.clip).astype(np.float32))
         own = np.tanh(first + self.of_models[self.models])
-        everywhere = np.broadcast_to(own.mean(axis=0), own.shape)
-        joint = np.tanh(self._layer("joint", np.concatenate([own, self._near @ own, everywhere], axis=1)))
+        near = self._near @ own
+        everywhere = np.broadcast_to(own.mean(axis=0), own.shape) if self.sees_fleet else near
+        joint = np.tanh(self._layer("joint", np.concatenate([own, near, everywhere], axis=1)))
         return self._layer("action", joint)
 
     def _layer(self, name: str, x: Reals) -> Reals:
@@ -133,7 +136,8 @@ class Equivariant:
         width, head, sizes = given.pop("width"), given["head"], given["sizes"]
         require_view(given["view"])
         check_head(head, sizes, given["is_sampled"])
-        if head not in ("categorical", "gaussian") or type(width) is not int or width < 1 or type(given["clip"]) is not float:
+        kinds = [type(value) for value in (width, given["clip"], given["sees_fleet"])]
+        if head not in ("categorical", "gaussian") or kinds != [int, float, bool] or width < 1:
             raise InputError(f"head = '{head}', width = {width!r:.40}, clip = {given['clip']!r:.40} are not of such a network")
         places = read_places(arrays)
         d, out, models = places["entries"].shape[1], sum(sizes), int(places["models"].max()) + 1

@@ -59,7 +59,7 @@ def test_the_form_in_numpy_is_the_networks(tmp_path, problem, mode):
     now = batch.reset(0)
     for _ in range(3):
         seen = eyes(now)
-        save_agent(tmp_path / "agent", exported(args, network, eyes, batch.places), problem)
+        save_agent(tmp_path / "agent", exported(args, network, eyes, batch), problem)
         agent, masks = load_agent(tmp_path / "agent"), batch.masks()
         with torch.no_grad():
             outputs = network.action(network.actor(seen)).numpy()
@@ -79,7 +79,7 @@ def test_endpoints_in_another_order_act_in_that_order():
     network, eyes = Network(args, batch.places), Eyes(batch.places, "cpu")
     now = batch.reset(0)
     eyes(now)
-    agent = exported(args, network, eyes, batch.places)
+    agent = exported(args, network, eyes, batch)
     order = np.random.default_rng(0).permutation(len(agent.entries))
     moved = {"entries": agent.entries[order], "regions": agent.regions[order], "models": agent.models[order]}
     other = Equivariant.from_parts(agent.settings(), agent.arrays() | moved)
@@ -145,7 +145,7 @@ def test_a_torn_table_is_refused():
     batch = Fleets(args)
     eyes = Eyes(batch.places, "cpu")
     eyes(batch.reset(0))
-    agent = exported(args, Network(args, batch.places), eyes, batch.places)
+    agent = exported(args, Network(args, batch.places), eyes, batch)
     for name, table in (("entries", agent.entries - 1), ("regions", agent.regions[:2]), ("models", agent.models.astype(float))):
         with pytest.raises(InputError, match="weights"):
             Equivariant.from_parts(agent.settings(), agent.arrays() | {name: table})
