@@ -30,6 +30,7 @@ from agents.inference.mlp import LEAST_VARIANCE
 from agents.inference.saved import save_agent
 from agents.training.moments import Moments
 from agents.training.scoring import Validation, rank_of
+from agents.warm_start import clone
 from sageserve_env.env import VectorFleetEnv
 from sageserve_env.env.rewards import TERMS, USD_PER_REWARD, dollars
 from sageserve_env.evaluation.problems.episodes import LEVELS
@@ -76,6 +77,9 @@ class Args:
         lagrangian: Prices of breaches adapt to the levels.
         margin: Share of the breaches that a level allows at which prices aim.
         price_rate: How fast the logarithm of a price moves in an update.
+        clone: A reference policy to do as, before rewards are learned from, e.g. ``"forecast-program:tuned=mini"``; empty: none.
+        clone_episodes: Train episodes that it is shown in.
+        value_first: Updates in which only the value learns, so that its first errors undo nothing.
         evaluate_every: Steps between two evaluations on the validation split.
         choose: ``"likeliest"`` or ``"sampled"``: how the agent acts when it is evaluated and saved.
         device: Where the network is.
@@ -111,6 +115,9 @@ class Args:
     lagrangian: bool = False
     margin: float = 0.5
     price_rate: float = 0.1
+    clone: str = ""
+    clone_episodes: int = 20
+    value_first: int = 0
     evaluate_every: int = 20_000
     choose: str = "sampled"
     device: str = "cpu"
@@ -396,8 +403,10 @@ def advantages(args: Args, rewards: torch.Tensor, values: torch.Tensor, ends: to
     return found
 
 
-def update(args: Args, network: Network, optimizer: torch.optim.Optimizer, rollout: Rollout, draws: torch.Generator) -> None:
-    """Several passes of clipped gradient steps over a rollout."""
+def update(
+    args: Args, network: Network, optimizer: torch.optim.Optimizer, rollout: Rollout, draws: torch.Generator, acts: bool
+) -> None:
+    """Several passes of clipped gradient steps over a rollout; of the value alone unless the network that ``acts`` learns, too."""
     flat: list[Any] = [value if value is None else value.flatten(0, 1) for value in rollout]
     n = rollout.actions.shape[:2].numel()
     for _ in range(args.epochs):
@@ -409,7 +418,7 @@ def update(args: Args, network: Network, optimizer: torch.optim.Optimizer, rollo
             scaled = (gain - gain.mean()) / (gain.std() + 1e-8)
             policy_loss = -torch.min(ratio * scaled, ratio.clamp(1 - args.clip, 1 + args.clip) * scaled).mean()
             value_loss = (network.value(seen) - (values + gain)).square().mean()
-            loss = policy_loss + args.value * value_loss - args.entropy * law.entropy().mean()
+            loss = args.value * value_loss + acts * (policy_loss - args.entropy * law.entropy().mean())
             optimizer.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(network.parameters(), args.max_grad_norm)
@@ -460,10 +469,12 @@ def train(args: Args, batch: Batch | None = None) -> list[dict[str, Any]]:
     optimizer = torch.optim.Adam(network.parameters(), lr=args.learning_rate, eps=1e-5)
     eyes, rewards = Eyes(batch.places, args.device), Rewards(args, batch.size)
     recorder = Recorder(args, lambda: exported(args, network, eyes, batch))
+    if args.clone:
+        recorder.record(0, {"cloned": clone(network, eyes, args.config, args.clone, args.clone_episodes, args.seed)}, is_last=True)
     life, steps = Life(args, batch, network, eyes, rewards), 0
     while steps < args.steps:
         optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - 0.9 * steps / args.steps)
-        update(args, network, optimizer, life.rollout(), draws)
+        update(args, network, optimizer, life.rollout(), draws, acts=steps >= args.value_first * args.rollout * args.num_envs)
         if args.lagrangian:
             rewards.adapt()
         steps += args.rollout * args.num_envs

@@ -68,7 +68,7 @@ class Validation:
 
     Args:
         problem: Name of a problem.
-        days: Only so many episodes, the first ones; None: all.
+        episodes: Only so many, the first ones in the protocol's order: every day as recorded, then perturbed; None: all.
         num_threads: Of the environments; None: one for each core.
         **config: Arguments of the environments.
 
@@ -76,8 +76,8 @@ class Validation:
         InputError: An argument cannot be used.
     """
 
-    def __init__(self, problem: str, days: int | None = None, num_threads: int | None = None, **config: Any) -> None:
-        listed = load_problem(problem).split(SPLIT).held_out()[:days]
+    def __init__(self, problem: str, episodes: int | None = None, num_threads: int | None = None, **config: Any) -> None:
+        listed = sorted(load_problem(problem).split(SPLIT).held_out(), key=lambda episode: int(episode["variant"]))[:episodes]
         self._options = [{}] if config.get("workload") is not None else [dict(episode) for episode in listed]
         mode = AutoresetMode.DISABLED
         self._envs = VectorFleetEnv(

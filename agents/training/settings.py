@@ -48,7 +48,7 @@ class Settings:
         initial_action: Mean of each entry of a new agent's action, -1 to 1 (Box modes).
         algorithm: Further arguments of the algorithm's class, see its documentation.
         evaluate_every: Steps between two evaluations on the validation split.
-        evaluate_days: Validation episodes to play, the first ones; None: all.
+        evaluate_episodes: Validation episodes to play, every day as recorded first; None: all.
         checkpoint_every: Steps between two checkpoints of algorithms with a replay buffer; others have one after every update.
         choose: ``"likeliest"`` or ``"sampled"``: how the agent acts in evaluations, and once it is saved.
     """
@@ -67,8 +67,8 @@ class Settings:
     initial_choice: float = 0.0
     initial_action: float = 0.0
     algorithm: Mapping[str, Any] = field(default_factory=dict)
-    evaluate_every: int = 20_000
-    evaluate_days: int | None = None
+    evaluate_every: int = 100_000
+    evaluate_episodes: int | None = None
     checkpoint_every: int = 20_000
     choose: str = "likeliest"
 
@@ -92,8 +92,8 @@ class Settings:
         require_within("initial_action", self.initial_action, -1.0, 1.0, "an entry of an action")
         for name in ("evaluate_every", "checkpoint_every"):
             require_count(name, getattr(self, name), 1)
-        if self.evaluate_days is not None:
-            require_count("evaluate_days", self.evaluate_days, 1)
+        if self.evaluate_episodes is not None:
+            require_count("evaluate_episodes", self.evaluate_episodes, 1)
         require_choice("choose", self.choose, ("likeliest", "sampled"))
         self._check_start()
 

@@ -94,7 +94,7 @@ def train(plan: Plan, out: Path, *, resume: bool = False, report: Report = lambd
     checkpoint, found = begun(plan, out, resume)
     torch.set_num_threads(1)  # two on small networks and busy cores are up to three times as slow
     envs, seen = training_envs(plan.problem, plan.settings, plan.seed + found["steps"], plan.num_threads)
-    validation = Validation(plan.problem, plan.settings.evaluate_days, plan.num_threads, **plan.settings.scored)
+    validation = Validation(plan.problem, plan.settings.evaluate_episodes, plan.num_threads, **plan.settings.scored)
     try:
         model = prepared(plan, algorithm, envs, seen, checkpoint)
         log, clock = Log(out / LOG, found["steps"]), Clock(found["spent"])

@@ -13,7 +13,7 @@ n_envs: 2
 layers: [8]
 algorithm: {n_steps: 12, batch_size: 12, n_epochs: 1}
 evaluate_every: 1000
-evaluate_days: 2
+evaluate_episodes: 2
 """
 
 

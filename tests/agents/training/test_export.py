@@ -20,12 +20,13 @@ from tests.agents.helpers import tiny_plan
 FRAMES = {"ppo": 1, "maskable-ppo": 3, "sac": 1, "tqc": 3, "dqn": 3}
 
 
-def trained(tmp_path, algo, **changed):
+def trained(tmp_path, algo, steps=112, **changed):
     """A model that has learned a little, its settings, and what was seen."""
     plan = tiny_plan(tmp_path, algo, 0, **changed)
     envs, seen = training_envs("mini", plan.settings, 0, 1)
     model = new_model(ALGORITHMS[algo], plan.settings, envs, 0, "cpu")
-    model.learn(112)
+    envs.reset()
+    model.learn(steps)
     envs.close()
     return model, plan.settings, seen
 
@@ -64,7 +65,7 @@ def test_outputs_and_actions_are_those_of_the_source(tmp_path, algo, frames):
 
 
 def test_drawn_actions_follow_the_law_of_the_source(tmp_path):
-    model, settings, seen = trained(tmp_path, "ppo", choose="sampled")
+    model, settings, seen = trained(tmp_path, "ppo", 0, choose="sampled")
     agent = exported(model, settings, seen)
     observation = FleetEnv(problem="mini").reset(seed=0)[0]
     agent.reset(0)
@@ -74,7 +75,7 @@ def test_drawn_actions_follow_the_law_of_the_source(tmp_path):
     assert np.abs(np.where(inside, (drawn - mean) / np.exp(agent.log_std), 0)).max() < 5
     agent.reset(0)
     np.testing.assert_array_equal(agent.act(observation, None), drawn[0])
-    masked, settings, seen = trained(tmp_path, "maskable-ppo", choose="sampled")
+    masked, settings, seen = trained(tmp_path, "maskable-ppo", 0, choose="sampled")
     agent = exported(masked, settings, seen)
     agent.reset(1)
     mask = np.ones((3, 5), np.int8)
@@ -87,6 +88,6 @@ def test_drawn_actions_follow_the_law_of_the_source(tmp_path):
 
 
 def test_a_policy_with_a_memory_has_no_form_in_numpy(tmp_path):
-    model, settings, seen = trained(tmp_path, "recurrent-ppo")
+    model, settings, seen = trained(tmp_path, "recurrent-ppo", 0)
     with pytest.raises(InputError, match="no form in NumPy"):
         exported(model, settings, seen)
