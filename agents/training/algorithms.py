@@ -14,6 +14,9 @@ CHOICES = ("delta", "discrete")
 BOXES = ("target", "knobs", "multi_timescale")
 """Action modes of numbers from -1 to 1."""
 
+LARGEST_SEED = 2**32 - 1
+"""PyTorch's and NumPy's global generators take 32 bits."""
+
 
 @dataclass(frozen=True)
 class Algorithm:

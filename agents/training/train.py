@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.utils import set_random_seed
 
 from agents.inference.saved import pack, save_agent
-from agents.training.algorithms import Algorithm, algorithm_named
+from agents.training.algorithms import LARGEST_SEED, Algorithm, algorithm_named
 from agents.training.checkpoint import MODEL, SEEN, Run, checkpoints, read_checkpoint, restored, write_checkpoint
 from agents.training.export import exported
 from agents.training.log import LOG, Log
@@ -33,9 +33,6 @@ from sageserve_env.world.checks import require_count
 from sageserve_env.writing import whole_folder
 
 BEST, LAST, TENSORBOARD = "best", "last", "tensorboard"
-
-LARGEST_SEED = 2**32 - 1
-"""PyTorch's and NumPy's global generators take 32 bits."""
 
 NOTHING = {"wall_s": 0.0, "cpu_s": 0.0}
 
@@ -71,7 +68,7 @@ class Plan:
 
 
 def train(plan: Plan, out: Path, *, resume: bool = False, report: Report = lambda steps, days_per_s: None) -> list[dict[str, Any]]:
-    """Train an agent into a folder: ``last`` and ``best`` agents, a ``checkpoint``, and a log.
+    """Train an agent into a folder: ``last`` and ``best`` agents, a checkpoint, and a log.
 
     The same plan gives the same agent, bit for bit, on one kind of processor. One that was killed goes on, with ``resume``, from
     its checkpoint with other episodes: nothing but what came after the checkpoint is lost, but it is not the uninterrupted one.

@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 MOST_STEPS = 10**12
-LARGEST_TRAIN_SEED = 2**32 - 1
-"""PyTorch's and NumPy's global generators take 32 bits."""
-
 MOST_SEEDS = 1000
 
 
@@ -51,9 +48,10 @@ def train(
     from sageserve_env.world.checks import require_count, require_text
 
     problem = problem_name(env, "--env")
-    import_module("agents.training.algorithms").algorithm_named(algo)
+    algorithms = import_module("agents.training.algorithms")
+    algorithms.algorithm_named(algo)
     require_count("--steps", steps, 1, MOST_STEPS)
-    chosen = read_seeds(seeds)
+    chosen = read_seeds(seeds, algorithms.LARGEST_SEED)
     require_text("--device", device)
     settings = import_module("agents.training.settings").settings_for(algo, problem, config)
     for module in ("torch", "stable_baselines3", "sb3_contrib"):
@@ -68,8 +66,8 @@ def train(
         wrote(out)
 
 
-def read_seeds(text: str) -> list[int]:
-    """Seeds of a list.
+def read_seeds(text: str, largest: int) -> list[int]:
+    """Seeds of a list, each 0 to ``largest``.
 
     Raises:
         InputError: It is no list of different seeds.
@@ -80,8 +78,8 @@ def read_seeds(text: str) -> list[int]:
     if not all(word.strip().isdecimal() and len(word.strip()) <= 10 for word in words) or len(words) > MOST_SEEDS:
         raise InputError(f"--seeds = {shown(text)} is no list of seeds; give whole numbers such as 0,1,2")
     seeds = [int(word) for word in words]
-    if len(set(seeds)) < len(seeds) or max(seeds) > LARGEST_TRAIN_SEED:
-        raise InputError(f"--seeds = {shown(text)}; give different whole numbers, 0 to {LARGEST_TRAIN_SEED}")
+    if len(set(seeds)) < len(seeds) or max(seeds) > largest:
+        raise InputError(f"--seeds = {shown(text)}; give different whole numbers, 0 to {largest}")
     return seeds
 
 
