@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from agents.single_file_ppo import Args, Places, Step, parsed, places_of, train
 from sageserve_env.adapters.multi_agent import MultiAgentFleetEnv
 from sageserve_env.cli.console import output
+from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.env import VectorFleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
@@ -109,7 +110,10 @@ def compare(args: Args) -> dict[str, list[dict[str, Any]]]:
 
 def main(words: list[str] | None = None) -> None:
     """Train each way and print a table."""
-    logs = compare(parsed(words))
+    try:
+        logs = compare(parsed(words))
+    except InputError as error:
+        fail(explanation(error))
     shown = TextTable(
         "the last agent on the validation split, mean of its episodes", ["agents"], ["dollars", "feasible", "wall, s"]
     )

@@ -31,10 +31,13 @@ from agents.inference.saved import save_agent
 from agents.training.moments import Moments
 from agents.training.scoring import Validation, rank_of
 from agents.warm_start import clone
+from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.env import VectorFleetEnv
 from sageserve_env.env.rewards import TERMS, USD_PER_REWARD, dollars
+from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.registration import problem_name
+from sageserve_env.world.checks import require_choice, require_count, require_positive
 from sageserve_env.writing import write_text
 
 CLIP = 10.0
@@ -122,6 +125,31 @@ class Args:
     choose: str = "sampled"
     device: str = "cpu"
     threads: int = 0
+
+    def __post_init__(self) -> None:
+        """Check.
+
+        Raises:
+            InputError: A value cannot be used.
+        """
+        require_choice("action_mode", self.action_mode, ("delta", "target"))
+        require_choice("choose", self.choose, ("likeliest", "sampled"))
+        for name in (
+            "steps",
+            "num_envs",
+            "rollout",
+            "max_delta",
+            "width",
+            "epochs",
+            "minibatches",
+            "clone_episodes",
+            "evaluate_every",
+        ):
+            require_count(name, getattr(self, name), 1)
+        for name in ("seed", "threads", "value_first"):
+            require_count(name, getattr(self, name), 0)
+        for name in ("initial_std", "learning_rate"):
+            require_positive(name, getattr(self, name), "give a number above 0")
 
     @property
     def view(self) -> dict[str, Any]:
@@ -535,7 +563,16 @@ def parsed(words: list[str] | None = None) -> Args:
     return Args(**vars(parser.parse_args(words)))
 
 
+def main(words: list[str] | None = None) -> None:
+    """Read the command line, train, and print the evaluations."""
+    try:
+        rows = train(parsed(words))
+    except InputError as error:
+        fail(explanation(error))
+    for row in rows:
+        if "validation" in row:
+            print(row["steps"], json.dumps(row["validation"]))
+
+
 if __name__ == "__main__":
-    for each in train(parsed()):
-        if "validation" in each:
-            print(each["steps"], each["validation"])
+    main()

@@ -12,7 +12,7 @@ import torch
 
 from agents.inference.equivariant import Equivariant
 from agents.inference.saved import load_agent, save_agent
-from agents.single_file_ppo import Args, Eyes, Fleets, Network, Rewards, Step, advantages, exported, parsed, train
+from agents.single_file_ppo import Args, Eyes, Fleets, Network, Rewards, Step, advantages, exported, main, parsed, train
 from sageserve_env.env import VectorFleetEnv
 from sageserve_env.errors import InputError
 from tests.agents.helpers import BEST_USD, RANDOM_USD, TRACE
@@ -139,6 +139,23 @@ def test_what_ends_is_told_with_its_own_terms():
 
 def test_arguments_are_options():
     assert parsed(["--num-envs", "3", "--lagrangian", "--no-knows-models"]) == Args(num_envs=3, lagrangian=True, knows_models=False)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--env", "none"], "--env = 'none' does not exist"),
+        (["--steps", "0"], "steps = 0"),
+        (["--action-mode", "knobs"], "action_mode = 'knobs'"),
+        (["--learning-rate", "-1"], "learning_rate = -1.0"),
+        (["--clone", "static", "--action-mode", "target"], "needs action_mode = 'delta'"),
+    ],
+)
+def test_what_cannot_be_used_is_named(capsys, tmp_path, words, named):
+    with pytest.raises(SystemExit) as ended:
+        main([*words, "--out", str(tmp_path), "--horizon-s", "600", "--num-envs", "1"])
+    assert ended.value.code == 2
+    assert named in capsys.readouterr().err
 
 
 def test_a_torn_table_is_refused():
