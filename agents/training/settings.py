@@ -33,6 +33,7 @@ class Settings:
 
     Attributes:
         environment: Arguments of the environment, by the names in ``ENVIRONMENT``; the split is train's.
+        breach_factor: On the problem's price of a breach, in rewards only, 0.01 to 100.
         n_envs: Environments stepped together, 1 to 65,536.
         frame_stack: Observations that the network sees, 1 to 100.
         normalise_observations: Centre and scale each entry by its running mean and variance.
@@ -54,6 +55,7 @@ class Settings:
     """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
+    breach_factor: float = 1.0
     n_envs: int = 16
     frame_stack: int = 1
     normalise_observations: bool = True
@@ -79,6 +81,7 @@ class Settings:
             InputError: A value cannot be used.
         """
         require_known("environment", self.environment, ENVIRONMENT)
+        require_within("breach_factor", self.breach_factor, 0.01, 100.0, "a factor")
         require_count("n_envs", self.n_envs, 1, 1 << 16)
         require_count("frame_stack", self.frame_stack, 1, 100)
         for name in ("normalise_observations", "centre_rewards", "scale_rewards"):

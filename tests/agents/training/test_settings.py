@@ -8,6 +8,7 @@ pytest.importorskip("stable_baselines3")
 
 from agents.training.settings import settings_for
 from agents.training.train import train
+from sageserve_env.scenarios import load_problem
 from tests.agents.helpers import tiny_plan
 
 
@@ -30,6 +31,7 @@ def test_a_file_changes_what_it_names(tmp_path):
         ("environment: 3", "environment = 3 is no mapping"),
         ("layers: []", "layers"),
         ("layers: [a]", "layers"),
+        ("breach_factor: 0", "breach_factor = 0"),
         ("learning_rate: fast", "learning_rate"),
         ("initial_instances: [3, 2]", "initial_instances"),
         ("initial_instances: 3", "initial_instances"),
@@ -44,6 +46,15 @@ def test_a_bad_file_is_named(tmp_path, text, named):
     with pytest.raises(InputError) as error:
         settings_for("maskable-ppo", "mini", tmp_path / "bad.yaml")
     assert named in str(error.value)
+
+
+def test_breaches_count_for_more_in_rewards_only():
+    from agents.training.rewards import priced
+
+    assert priced("mini", "latency-first", 1.0) == "latency-first"
+    assert priced("mini", "money", 3.0).breach_prices_usd == tuple(3 * usd for usd in load_problem("mini").breach_prices_usd)
+    with pytest.raises(InputError, match="not of 'vector'"):
+        priced("mini", "vector", 2.0)
 
 
 def test_arguments_that_an_algorithm_does_not_take_are_named(tmp_path):
