@@ -125,6 +125,8 @@ def training_envs(problem: str, settings: Settings, seed: int, num_threads: int 
     """
     reward = priced(problem, settings.environment.get("reward", "money"), settings.breach_factor)
     config = {**settings.environment, "problem": problem, "split": "train", "num_threads": num_threads, "reward": reward}
+    if settings.train_horizon_s is not None:
+        config["horizon_s"] = settings.train_horizon_s
     if settings.initial_instances is None:
         fleet = SB3VecEnv(settings.n_envs, **config)
     else:
