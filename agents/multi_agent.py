@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.single_file_ppo import Args, Places, Step, parsed, places_of, train
+from agents.training.rewards import priced
 from sageserve_env.adapters.multi_agent import MultiAgentFleetEnv
 from sageserve_env.cli.console import output
 from sageserve_env.cli.errors import explanation, fail
@@ -43,6 +44,7 @@ class Regions:
         if args.lagrangian:
             raise InputError("lagrangian = True: prices of breaches are the single agent's; leave it out")
         config = {name: value for name, value in args.config.items() if name != "num_threads"}
+        config["reward"] = priced(config["problem"], "money", args.breach_factor)
         self._envs = [MultiAgentFleetEnv(agents="region", rewards=rewards, split="train", **config) for _ in range(args.num_envs)]
         self._names = self._envs[0].possible_agents
         self.size = len(self._envs) * len(self._names)

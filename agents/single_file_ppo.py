@@ -29,6 +29,7 @@ from agents.inference.equivariant import Equivariant, averaging
 from agents.inference.mlp import LEAST_VARIANCE
 from agents.inference.saved import save_agent
 from agents.training.moments import Moments
+from agents.training.rewards import priced
 from agents.training.scoring import Validation, rank_of
 from agents.warm_start import clone
 from sageserve_env.cli.errors import explanation, fail
@@ -65,6 +66,7 @@ class Args:
         forecaster: Adds the next hour's demand to the observation, e.g. ``"recurring"``; empty: none.
         horizon_s: Seconds of an episode; 0: the problem's.
         workload: Another workload; empty: the problem's.
+        breach_factor: On the problem's price of a breach, in rewards only; without the Lagrangian.
         width: Units of each layer.
         knows_models: Give each model an offset of its own in the first layer.
         learning_rate: At the start; it falls linearly to a tenth.
@@ -100,6 +102,7 @@ class Args:
     forecaster: str = ""
     horizon_s: float = 0.0
     workload: str = ""
+    breach_factor: float = 1.0
     width: int = 64
     knows_models: bool = True
     learning_rate: float = 6e-4
@@ -148,7 +151,7 @@ class Args:
             require_count(name, getattr(self, name), 1)
         for name in ("seed", "threads", "value_first"):
             require_count(name, getattr(self, name), 0)
-        for name in ("initial_std", "learning_rate"):
+        for name in ("initial_std", "learning_rate", "breach_factor"):
             require_positive(name, getattr(self, name), "give a number above 0")
 
     @property
@@ -228,7 +231,7 @@ class Fleets:
 
     def __init__(self, args: Args) -> None:
         mode = AutoresetMode.SAME_STEP
-        reward = "constrained" if args.lagrangian else "money"
+        reward = "constrained" if args.lagrangian else priced(args.config["problem"], "money", args.breach_factor)
         self._envs = VectorFleetEnv(args.num_envs, split="train", autoreset_mode=mode, reward=reward, **args.config)
         self.size, self.places = args.num_envs, places_of(self._envs)
         self.whole = self.places

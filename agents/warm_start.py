@@ -27,7 +27,7 @@ from sageserve_env.sim.telemetry import Telemetry
 FIRST_SEED = 1 << 20
 """Of the episodes, apart from those of the training that follows."""
 
-RATE, GRADIENT_STEPS, BATCH = 2e-3, 500, 512
+RATE, GRADIENT_STEPS, BATCH = 3e-3, 800, 512
 """Of the supervised learning: rate of Adam, its steps, decisions that each of them draws."""
 
 Acts = Callable[[NDArray[Any], NDArray[np.bool_]], NDArray[np.int64]]

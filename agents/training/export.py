@@ -9,40 +9,84 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
-from agents.inference.mlp import Mlp
+from agents.inference.mlp import LEAST_VARIANCE, Mlp
 from agents.training.settings import Settings
 from agents.training.vector import CLIP, Normalised
 from sageserve_env.errors import InputError
 from sageserve_env.extras import need
 
+NO_CLIP = 1e8
+
 
 def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp:
-    """The agent of a model: its policy's network, with what observations are normalised by.
+    """The agent of a training.
 
     Args:
-        model: PPO, MaskablePPO, SAC, TQC or DQN, with perceptrons of ``tanh`` or ``relu``.
+        model: PPO, MaskablePPO, SAC, TQC or DQN.
         settings: Of its training.
         seen: What was seen of observations.
 
     Raises:
         InputError: It has another kind of policy, such as one with a memory.
     """
+    moments = (seen.seen.mean, seen.seen.variance) if settings.normalise_observations else None
+    return mlp_of(model, settings.view, moments=moments, frames=settings.frame_stack, is_sampled=settings.choose == "sampled")
+
+
+def mlp_of(
+    model: Any,
+    view: dict[str, Any],
+    *,
+    moments: tuple[NDArray[Any], NDArray[Any]] | None = None,
+    clip: float = CLIP,
+    frames: int = 1,
+    is_sampled: bool = False,
+) -> Mlp:
+    """The agent of a model of Stable-Baselines3 or sb3-contrib, however it was trained.
+
+    Args:
+        model: PPO, MaskablePPO, SAC, TQC or DQN, with perceptrons of tanh or ReLU on flat observations.
+        view: Arguments of its environment that a policy may choose, such as ``{"action_mode": "target"}``.
+        moments: Mean and variance by which observations were normalised, shape (O,) each; None: they were not.
+        clip: Bound of normalised observations.
+        frames: Observations that it saw, the latest last, zeros before the first.
+        is_sampled: Draw actions; the actions of a DQN are never drawn.
+
+    Raises:
+        InputError: It has another kind of policy, such as one with a memory.
+    """
     modules, head, log_std = network(model)
-    n = seen.seen.mean.size
-    is_on = settings.normalise_observations
+    n = int(np.prod(model.observation_space.shape)) // frames
+    mean, variance = (np.zeros(n), np.full(n, 1.0 - LEAST_VARIANCE)) if moments is None else moments
     return Mlp(
         layers=[(as_array(layer.weight), as_array(layer.bias)) for layer in linear(modules)],
-        mean=seen.seen.mean.astype(np.float64) if is_on else np.zeros(n),
-        variance=seen.seen.variance.astype(np.float64) if is_on else np.full(n, 1.0 - 1e-8),
-        view=settings.view,
+        mean=np.asarray(mean, np.float64),
+        variance=np.asarray(variance, np.float64),
+        view=view,
         head=head,
         sizes=sizes_of(model.action_space),
-        activation=settings.activation,
-        frames=settings.frame_stack,
-        clip=CLIP if is_on else 1e8,
+        activation=activation_of(modules),
+        frames=frames,
+        clip=NO_CLIP if moments is None else clip,
         log_std=log_std,
-        is_sampled=settings.choose == "sampled" and head != "values",
+        is_sampled=is_sampled and head != "values",
     )
+
+
+def activation_of(modules: Iterable[Any]) -> str:
+    """What is between the layers.
+
+    Raises:
+        InputError: It is neither tanh nor ReLU.
+    """
+    nn = need("torch", "agents", "exporting an agent").nn
+    known = {nn.Tanh: "tanh", nn.ReLU: "relu"}
+    each = [part for module in modules if not isinstance(module, tuple) for part in module.modules()]
+    found = {type(part) for part in each if not isinstance(part, nn.Linear | nn.Sequential)}
+    if len(found) != 1 or not found <= set(known):
+        names = ", ".join(sorted(kind.__name__ for kind in found)) or "nothing"
+        raise InputError(f"the model has {names} between its layers; train it with tanh or ReLU")
+    return known[found.pop()]
 
 
 def network(model: Any) -> tuple[list[Any], str, NDArray[Any] | None]:

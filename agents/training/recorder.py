@@ -86,6 +86,7 @@ class Recorder(BaseCallback):
         is_due = self._evaluated < 0 or steps // self._evaluate_every > self._evaluated // self._evaluate_every
         if is_due or (is_last and self._evaluated != steps):
             row["validation"] = self._validated()
+        self.logger.dump(steps)
         self._log.add(row)
         self._keeper.checkpoint()
         self._recorded = steps

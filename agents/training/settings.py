@@ -11,7 +11,7 @@ import yaml
 
 from agents.training.algorithms import Algorithm, algorithm_named
 from sageserve_env.errors import InputError, shown
-from sageserve_env.world.checks import is_number, require_choice, require_count, require_within
+from sageserve_env.world.checks import is_number, require_choice, require_count, require_span, require_within
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """``ALGORITHM.yaml``: settings for all ids under ``all``, and what differs under the name of a problem."""
@@ -32,7 +32,9 @@ class Settings:
     """How an agent is trained.
 
     Attributes:
-        environment: Arguments of the environment, by the names in ``ENVIRONMENT``; the split is train's.
+        environment: Arguments of the environment, by the names in ``ENVIRONMENT``, in evaluations too but for the reward.
+        train_horizon_s: Seconds of a training episode, which begins anywhere in its day; None: as in evaluations.
+        breach_factor: On the problem's price of a breach, in rewards only, 0.01 to 100.
         n_envs: Environments stepped together, 1 to 65,536.
         frame_stack: Observations that the network sees, 1 to 100.
         normalise_observations: Centre and scale each entry by its running mean and variance.
@@ -54,6 +56,8 @@ class Settings:
     """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
+    train_horizon_s: float | None = None
+    breach_factor: float = 1.0
     n_envs: int = 16
     frame_stack: int = 1
     normalise_observations: bool = True
@@ -79,6 +83,9 @@ class Settings:
             InputError: A value cannot be used.
         """
         require_known("environment", self.environment, ENVIRONMENT)
+        if self.train_horizon_s is not None:
+            require_span("train_horizon_s", self.train_horizon_s)
+        require_within("breach_factor", self.breach_factor, 0.01, 100.0, "a factor")
         require_count("n_envs", self.n_envs, 1, 1 << 16)
         require_count("frame_stack", self.frame_stack, 1, 100)
         for name in ("normalise_observations", "centre_rewards", "scale_rewards"):

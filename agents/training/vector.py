@@ -11,6 +11,7 @@ from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStac
 
 from agents.inference.mlp import LEAST_VARIANCE
 from agents.training.moments import Moments
+from agents.training.rewards import priced
 from agents.training.settings import Settings
 from sageserve_env.adapters.sb3 import SB3VecEnv
 
@@ -122,7 +123,10 @@ def training_envs(problem: str, settings: Settings, seed: int, num_threads: int 
     Raises:
         InputError: A setting cannot be used.
     """
-    config = {**settings.environment, "problem": problem, "split": "train", "num_threads": num_threads}
+    reward = priced(problem, settings.environment.get("reward", "money"), settings.breach_factor)
+    config = {**settings.environment, "problem": problem, "split": "train", "num_threads": num_threads, "reward": reward}
+    if settings.train_horizon_s is not None:
+        config["horizon_s"] = settings.train_horizon_s
     if settings.initial_instances is None:
         fleet = SB3VecEnv(settings.n_envs, **config)
     else:

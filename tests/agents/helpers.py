@@ -5,13 +5,16 @@ from __future__ import annotations
 from agents.training.algorithms import ALGORITHMS
 from agents.training.settings import settings_of
 from agents.training.train import Plan
+from sageserve_env.scenarios import load_problem
 
-TRACE = """arrival_s,model,region,tier,prompt_tokens,output_tokens
-3590,qwen3-32b,westus,NIW,9,2
-3601,qwen3-32b,westus,NIW,9,2
+WORLD = load_problem("mini").world()
+
+TRACE = f"""arrival_s,model,region,tier,prompt_tokens,output_tokens
+3590,{WORLD.models[0].name},westus,NIW,9,2
+3601,{WORLD.models[0].name},westus,NIW,9,2
 """
 
-VM_STEP_USD = 12.29 / 12
+VM_STEP_USD = WORLD.vm_types[0].price_usd_per_h / 12
 
 BEST_USD = {"target": 0.0, "delta": 3 * VM_STEP_USD, "discrete": (7 + 5 + 3 + 2 + 1) * VM_STEP_USD}
 """Of nine instances none is needed: all go at once; all but one of each endpoint, then the last; one endpoint after the other."""

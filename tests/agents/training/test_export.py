@@ -10,9 +10,10 @@ import torch
 
 from agents.inference.saved import load_agent, save_agent
 from agents.training.algorithms import ALGORITHMS
-from agents.training.export import exported
+from agents.training.export import exported, mlp_of
 from agents.training.models import new_model
 from agents.training.vector import training_envs
+from sageserve_env.adapters.sb3 import make_sb3_env
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from tests.agents.helpers import tiny_plan
@@ -85,6 +86,20 @@ def test_drawn_actions_follow_the_law_of_the_source(tmp_path):
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     seen_shares = np.stack([(choices == choice).mean(axis=0) for choice in (2, 3, 4)], axis=1)
     np.testing.assert_allclose(seen_shares, shares, atol=0.08)
+
+
+def test_a_model_that_was_trained_elsewhere():
+    from stable_baselines3 import A2C
+
+    envs = make_sb3_env("mini", 2, seed=0, horizon_s=600.0)
+    model = A2C("MlpPolicy", envs, n_steps=2, device="cpu", policy_kwargs={"activation_fn": torch.nn.ReLU}).learn(8)
+    agent, observation = mlp_of(model, {}), envs.reset()[0]
+    agent.reset(0)
+    np.testing.assert_array_equal(agent.act(observation, None), model.predict(observation, deterministic=True)[0])
+    np.testing.assert_allclose(agent.outputs(observation), outputs_of(model, observation), atol=1e-6)
+    odd = A2C("MlpPolicy", envs, device="cpu", policy_kwargs={"activation_fn": torch.nn.ELU})
+    with pytest.raises(InputError, match="the model has ELU between its layers"):
+        mlp_of(odd, {})
 
 
 def test_a_policy_with_a_memory_has_no_form_in_numpy(tmp_path):
