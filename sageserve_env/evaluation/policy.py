@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass, replace
 from difflib import get_close_matches
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol
 
@@ -99,6 +100,7 @@ def policy_options(policy: object) -> dict[str, Any]:
     return {field.name: getattr(policy, field.name) for field in fields(policy) if field.init}
 
 
+@cache
 def installed_policies() -> dict[str, EntryPoint]:
     """Entry points of the policies of every installed package, by name."""
     return {entry.name: entry for entry in sorted(entry_points(group=GROUP), key=lambda entry: entry.name)}

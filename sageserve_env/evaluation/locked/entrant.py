@@ -88,6 +88,11 @@ class Entrant:
         return self.class_name is not None and self.source.endswith(".py")
 
     @property
+    def installed_modules(self) -> list[str]:
+        """The module of an installed policy, where one is named."""
+        return [installed_policies()[self.source].module] if self.class_name is None else []
+
+    @property
     def digest(self) -> str | None:
         """Of the file's text, so that an evaluation does not go on with another; None where no file is named."""
         return blake2b(Path(self.source).read_bytes(), digest_size=16).hexdigest() if self.is_file else None

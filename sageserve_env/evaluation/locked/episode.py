@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -13,8 +13,10 @@ from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess, sealed
+from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
+from sageserve_env.evaluation.locked.wire import layout
+from sageserve_env.evaluation.locked.worker import KNOBS
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import ADMISSION_ORDERS, Knobs
@@ -106,13 +108,12 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
         is_bound: Show it the traffic to come.
     """
     begun_s, course, failure = time.perf_counter(), Course(), None
-    observation, info = env.reset(seed=EPISODE_SEED, options=dict(episode))
-    process = PolicyProcess(entrant, limits)
-    player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
-    is_over = False
+    process, is_over = PolicyProcess(entrant, limits), False
     try:
+        observation, _ = env.reset(seed=EPISODE_SEED, options=dict(episode))
+        player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
         process.load()
-        begin(env, process, known, episode, limits, is_bound, course)
+        begin(env, process, player, known, episode, limits, is_bound, course)
         course.step = 0
         while not is_over:
             since_s = time.perf_counter()
@@ -135,7 +136,14 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
 
 
 def begin(
-    env: FleetEnv, process: PolicyProcess, known: Described, episode: Episode, limits: Limits, is_bound: bool, course: Course
+    env: FleetEnv,
+    process: PolicyProcess,
+    player: AgentTurns | ControllerTurns,
+    known: Described,
+    episode: Episode,
+    limits: Limits,
+    is_bound: bool,
+    course: Course,
 ) -> None:
     """Tell a policy that an episode begins, and all that it may know of it.
 
@@ -146,12 +154,13 @@ def begin(
     seed = policy_seed(problem, episode)
     since_s = time.perf_counter()
     if known.kind == "agent":
-        process.ask(limits.reset_s, "begin_agent", seed)
+        process.ask(limits.reset_s, "begin_agent", seed, player.layout)
     elif is_bound:
         scenario = Scenario(problem.name, env.setup.world, played.workload, problem.control_interval_s)
-        process.ask(limits.reset_s, "begin_controller", scenario, seed, (played.workload, played.workload_seed))
+        future = played.workload, played.workload_seed
+        process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout)
     else:
-        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None)
+        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout)
     course.reset_s = time.perf_counter() - since_s
 
 
@@ -160,6 +169,7 @@ class AgentTurns:
 
     def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
         self._env, self._process, self._observation = env, process, observation
+        self.layout = layout(self._told())
 
     def decide(self, limit_s: float) -> Any:
         """Ask for the next action; what is digested of it.
@@ -167,10 +177,7 @@ class AgentTurns:
         Raises:
             PolicyFailure: There is none in time.
         """
-        mask = None
-        if self._env.setup.has_masks:
-            mask = sealed(self._env.action_masks().astype(np.int8).reshape(self._env.setup.mask_shape))
-        self._action = as_array(self._process.ask(limit_s, "act", sealed(self._observation), mask))
+        self._action = as_array(self._process.turn(limit_s, self._told(), self.layout))
         return self._action
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
@@ -185,12 +192,21 @@ class AgentTurns:
             raise PolicyFailure("Nonsense", str(error)) from None
         return is_over, info
 
+    def _told(self) -> dict[str, Any]:
+        """What the agent sees."""
+        mask = None
+        if self._env.setup.has_masks:
+            mask = self._env.action_masks().reshape(self._env.setup.mask_shape).view(np.int8)
+        return {"observation": self._observation, "mask": mask}
+
 
 class ControllerTurns:
     """Telemetry over, knobs back."""
 
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
         self._env, self._process = env, process
+        self.layout = layout(vars(env.telemetry()))
+        self._said: Any = None
 
     def decide(self, limit_s: float) -> Any:
         """Ask for the next knobs; what is digested of them.
@@ -198,14 +214,10 @@ class ControllerTurns:
         Raises:
             PolicyFailure: There are none in time.
         """
-        said = self._process.ask(limit_s, "decide", sealed(self._env.telemetry()))
-        if not isinstance(said, dict) or set(said) != {field.name for field in fields(Knobs)}:
-            raise PolicyFailure("Nonsense", "what it decided are no knobs")
-        order = said.pop("admission_order")
-        values = {name: as_array(value) for name, value in said.items()}
-        self._knobs = Knobs(**values, admission_order=order)
-        code = ADMISSION_ORDERS.index(order) if order in ADMISSION_ORDERS else -1
-        return np.concatenate([*(values[name].ravel() for name in sorted(values)), [code]])
+        said = self._process.turn(limit_s, vars(self._env.telemetry()), self.layout)
+        if said is not self._said:
+            self._said, self._knobs, self._digested = said, *as_knobs(said)
+        return self._digested
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
         """Carry them out: whether the episode is over, and the info.
@@ -218,6 +230,20 @@ class ControllerTurns:
         except InputError as error:
             raise PolicyFailure("Nonsense", str(error)) from None
         return is_over, info
+
+
+def as_knobs(said: Any) -> tuple[Knobs, Any]:
+    """Knobs that a policy said, and what is digested of them.
+
+    Raises:
+        PolicyFailure: They are none.
+    """
+    if not isinstance(said, dict) or set(said) != set(KNOBS):
+        raise PolicyFailure("Nonsense", "what it decided are no knobs")
+    values = {name: as_array(value) for name, value in said.items() if name != "admission_order"}
+    order = said["admission_order"]
+    code = ADMISSION_ORDERS.index(order) if order in ADMISSION_ORDERS else -1
+    return Knobs(**values, admission_order=order), np.concatenate([*(values[name].ravel() for name in sorted(values)), [code]])
 
 
 def as_array(said: Any) -> Any:
