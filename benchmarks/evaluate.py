@@ -37,9 +37,10 @@ def measured(name: str, episodes: int) -> dict[str, Any]:
     """Seconds of the first episodes of a problem in the open and behind the wall."""
     problem, entrant = load_problem(name), Entrant(POLICY, POLICY)
     env, known = FleetEnv(problem=problem, split="test"), introduced(entrant, LIMITS, is_bound=False)
+    policy = load_policy(POLICY)
 
     def in_the_open(episode: Episode) -> None:
-        play_policy(env, load_policy(POLICY), dict(episode), EPISODE_SEED)
+        play_policy(env, policy, dict(episode), EPISODE_SEED)
 
     def locked(episode: Episode) -> None:
         assert play_locked(env, entrant, known, episode, LIMITS, is_bound=False).failure is None

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sageserve_env.errors import InputError, shown
-from sageserve_env.evaluation.policy import installed_policies, load_policy, policy_name, policy_options
+from sageserve_env.evaluation.policy import installed_policies, load_policy, made_policy, policy_name, policy_options
 
 VIEW = {"action_mode": str, "max_delta": int, "observation": str, "mask_in_observation": bool, "forecaster": str}
 """What an agent may choose of its environment, and as what: the form of actions and of observations."""
@@ -53,12 +54,18 @@ class Entrant:
         source: Name, module or path.
         class_name: Of the class in a module or file; None for a name.
         options: Arguments.
+        entry: Where an installed policy is; None for a class. Found once, as the search takes longer than to begin an episode.
     """
 
     text: str
     source: str
     class_name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    entry: EntryPoint | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        entry = installed_policies().get(self.source) if self.class_name is None else None
+        object.__setattr__(self, "entry", entry)
 
     @classmethod
     def parse(cls, text: str, read_options: Callable[[list[str]], dict[str, Any]]) -> Entrant:
@@ -74,7 +81,7 @@ class Entrant:
         source, *words = text.split(":")
         class_name = words.pop(0) if words and "=" not in words[0] else None
         entrant = cls(text, source, class_name, read_options(words))
-        if class_name is None and (source.endswith(".py") or source not in installed_policies()):
+        if class_name is None and entrant.entry is None:
             if source.endswith(".py"):
                 raise InputError(f"--policy = '{text}' names no class; give FILE.py:Class")
             load_policy(source)  # says which names there are
@@ -90,7 +97,7 @@ class Entrant:
     @property
     def installed_modules(self) -> list[str]:
         """The module of an installed policy, where one is named."""
-        return [installed_policies()[self.source].module] if self.class_name is None else []
+        return [] if self.entry is None else [self.entry.module]
 
     @property
     def digest(self) -> str | None:
@@ -103,8 +110,10 @@ class Entrant:
         Raises:
             InputError: There is no such class, or it does not take the options.
         """
+        if self.entry is not None:
+            return made_policy(self.entry, **self.options)
         if self.class_name is None:
-            return load_policy(self.source, **self.options)
+            return load_policy(self.source, **self.options)  # says which names there are
         module = _file_module(Path(self.source)) if self.is_file else import_module(self.source)
         factory = getattr(module, self.class_name, None)
         if not callable(factory):
