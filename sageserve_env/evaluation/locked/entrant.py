@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -26,6 +26,8 @@ FILE_MODULE = "_sageserve_entrant"
 
 class Agent(Protocol):
     """Acts on observations. A new object is made for each episode, without arguments but the options given.
+
+    One that draws its actions takes an option ``sampled``, False by default, in which case it takes the likeliest.
 
     A class attribute ``VIEW`` may choose the form of actions and observations, by the names in :data:`VIEW` above, as arguments of
     ``gym.make``; without it they are the environment's own.
@@ -88,6 +90,16 @@ class Entrant:
         if entrant.is_file and not Path(source).is_file():
             raise InputError(f"--policy = '{text}': '{source}' is no file; give FILE.py:Class")
         return entrant
+
+    def sampled(self) -> Entrant:
+        """The same with ``sampled=True``: an agent that draws its actions where it else takes the likeliest.
+
+        Raises:
+            InputError: The option is given already.
+        """
+        if "sampled" in self.options:
+            raise InputError(f"--policy = '{self.text}' says already whether actions are sampled; leave out --sampled")
+        return replace(self, text=f"{self.text}:sampled=true", options={**self.options, "sampled": True})
 
     @property
     def is_file(self) -> bool:

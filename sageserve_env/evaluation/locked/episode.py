@@ -13,6 +13,7 @@ from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
+from sageserve_env.evaluation.locked.measured import Measured, measured
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
 from sageserve_env.evaluation.locked.wire import layout
@@ -46,6 +47,7 @@ class Row:
         steps: Decisions that were carried out.
         is_overfull: It ended early, as too many requests were in the system.
         terms: Sums of ``rewards.TERMS``.
+        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.measured.MEASURED`.
         actions, outcomes: Rolling digests of what was decided and of the terms of each step.
         times: Seconds of the ``reset``, of a decision (mean, 95 % and most), and of the whole episode; the one thing that another
             run does not give again.
@@ -57,6 +59,7 @@ class Row:
     steps: int
     is_overfull: bool
     terms: dict[str, float]
+    measured: Measured
     actions: str
     outcomes: str
     times: dict[str, float]
@@ -67,6 +70,14 @@ class Row:
     def score(self) -> EpisodeScore:
         """What it is worth."""
         return EpisodeScore(self.terms, self.is_overfull)
+
+    @property
+    def normalised(self) -> float | None:
+        """Its dollars between the anchors, 0 to 1 and beyond; None without anchors, or where hindsight is not the cheaper one."""
+        if self.anchors is None or self.anchors["hindsight_usd"] >= self.anchors["reactive_usd"]:
+            return None
+        above, below = self.anchors["reactive_usd"], self.anchors["hindsight_usd"]
+        return float((above - self.score.usd) / (above - below))
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Row:
@@ -132,7 +143,7 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
     score = episode_score(env)
     digests = course.actions.hexdigest(), course.outcomes.hexdigest()
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
-    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), *digests, times, failure)
+    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), measured(env), *digests, times, failure)
 
 
 def begin(

@@ -86,8 +86,10 @@ def evaluate(
         for row in play(left):
             evaluation.add(row, order)
             if out is not None:
-                evaluation.write(out)
+                evaluation.write(out, is_under_way=True)
             report(evaluation)
+    if out is not None:
+        evaluation.write(out)
     return evaluation
 
 

@@ -32,6 +32,16 @@ class Chance:
         return [self.rng.choice(np.flatnonzero(row)) for row in mask]
 
 
+class MayDraw(Chance):
+    """Takes the first choice under the mask, or draws one."""
+
+    def __init__(self, sampled=False):
+        self.sampled = sampled
+
+    def act(self, observation, mask):
+        return super().act(observation, mask) if self.sampled else mask.argmax(axis=1)
+
+
 class Targets:
     """An agent with another view: fractions of the fleet, from a dict of observations."""
 
