@@ -26,6 +26,9 @@ def evaluate(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Result (.json); goes on from it where it is there.")
     ] = None,
+    actions: Annotated[
+        bool, typer.Option("--actions", help="Keep what the policy did, too, beside the result (.jsonl.gz): for the leaderboard.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate a policy by the protocol (docs/protocol.md): held-out episodes, in a process of its own that sees nothing else.
@@ -41,8 +44,10 @@ def evaluate(
     from sageserve_env.cli.console import messages, output, wrote
     from sageserve_env.cli.options import check_json
     from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.errors import InputError
     from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
+    from sageserve_env.evaluation.locked.logs import log_file
     from sageserve_env.evaluation.locked.protocol import held_out
     from sageserve_env.evaluation.locked.report import evaluation_tables
     from sageserve_env.registration import problem_name
@@ -52,6 +57,8 @@ def evaluate(
     entrant = Entrant.parse(policy, lambda words: policy_options(words, None))
     if out is not None:
         check_json("--out", out)
+    elif actions:
+        raise InputError("--actions keeps actions beside the result; give --out FILE.json, too")
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"), TimeRemainingColumn())
     console = messages()
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
@@ -61,6 +68,7 @@ def evaluate(
             problem,
             episodes=episodes,
             out=out,
+            keeps_actions=actions,
             workers=workers,
             is_bound=bound,
             report=lambda found: bar.update(shown, completed=len(found.rows)),
@@ -68,4 +76,4 @@ def evaluate(
     if not quiet:
         output().print(*evaluation_tables(evaluation), sep="\n")
         if out is not None:
-            wrote(out)
+            wrote(out, f", {log_file(out)}" if actions else "")

@@ -11,13 +11,14 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.actions import ACTION, ORDER, Packed, Said, digested, order_code, packed
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess, sealed
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
-from sageserve_env.sim import ADMISSION_ORDERS, Knobs
+from sageserve_env.sim import Knobs
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,7 @@ class Row:
             run does not give again.
         failure: Why it counts for nothing, or None.
         anchors: What the anchors cost in the same episode, see :class:`~sageserve_env.evaluation.locked.anchors.Anchors`, or None.
+        log: What was decided, to be done again; in a file of its own (``logs.py``). None where the episode failed.
     """
 
     episode: Episode
@@ -60,6 +62,7 @@ class Row:
     times: dict[str, float]
     failure: Failure | None = None
     anchors: dict[str, Any] | None = None
+    log: Packed | None = field(default=None, repr=False, compare=False)
 
     @property
     def score(self) -> EpisodeScore:
@@ -73,14 +76,15 @@ class Row:
 
     def packed(self) -> dict[str, Any]:
         """For a result's file."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "log"}
 
 
 @dataclass
 class Course:
-    """An episode under way: the next decision (-1: none was asked for), digests and times so far."""
+    """An episode under way: the next decision (-1: none was asked for), decisions, digests and times so far."""
 
     step: int = -1
+    said: list[Said] = field(default_factory=list)
     actions: Rolling = field(default_factory=Rolling)
     outcomes: Rolling = field(default_factory=Rolling)
     reset_s: float = 0.0
@@ -116,7 +120,8 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
         course.step = 0
         while not is_over:
             since_s = time.perf_counter()
-            course.actions.add(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
+            course.said.append(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
+            course.actions.add(digested(course.said[-1]))
             course.decisions_s.append(time.perf_counter() - since_s)
             course.thought_s += course.decisions_s[-1]
             if course.thought_s > limits.episode_s:
@@ -131,7 +136,8 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
     score = episode_score(env)
     digests = course.actions.hexdigest(), course.outcomes.hexdigest()
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
-    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), *digests, times, failure)
+    log = packed(course.said) if failure is None else None
+    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), *digests, times, failure, log=log)
 
 
 def begin(
@@ -161,8 +167,8 @@ class AgentTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
         self._env, self._process, self._observation = env, process, observation
 
-    def decide(self, limit_s: float) -> Any:
-        """Ask for the next action; what is digested of it.
+    def decide(self, limit_s: float) -> Said:
+        """Ask for the next action.
 
         Raises:
             PolicyFailure: There is none in time.
@@ -171,7 +177,7 @@ class AgentTurns:
         if self._env.setup.has_masks:
             mask = sealed(self._env.action_masks().astype(np.int8).reshape(self._env.setup.mask_shape))
         self._action = as_array(self._process.ask(limit_s, "act", sealed(self._observation), mask))
-        return self._action
+        return {ACTION: self._action}
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
         """Carry it out: whether the episode is over, and the info.
@@ -192,8 +198,8 @@ class ControllerTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
         self._env, self._process = env, process
 
-    def decide(self, limit_s: float) -> Any:
-        """Ask for the next knobs; what is digested of them.
+    def decide(self, limit_s: float) -> Said:
+        """Ask for the next knobs.
 
         Raises:
             PolicyFailure: There are none in time.
@@ -201,11 +207,10 @@ class ControllerTurns:
         said = self._process.ask(limit_s, "decide", sealed(self._env.telemetry()))
         if not isinstance(said, dict) or set(said) != {field.name for field in fields(Knobs)}:
             raise PolicyFailure("Nonsense", "what it decided are no knobs")
-        order = said.pop("admission_order")
+        order = said.pop(ORDER)
         values = {name: as_array(value) for name, value in said.items()}
         self._knobs = Knobs(**values, admission_order=order)
-        code = ADMISSION_ORDERS.index(order) if order in ADMISSION_ORDERS else -1
-        return np.concatenate([*(values[name].ravel() for name in sorted(values)), [code]])
+        return {**values, ORDER: order_code(order)}
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
         """Carry them out: whether the episode is over, and the info.

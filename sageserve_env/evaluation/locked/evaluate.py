@@ -16,6 +16,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.anchors import Anchors
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.episode import Row, play_locked
+from sageserve_env.evaluation.locked.logs import log_file, logged, with_logs, write_logs
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import (
     LIMITS,
@@ -46,6 +47,7 @@ def evaluate(
     *,
     episodes: int | None = None,
     out: Path | None = None,
+    keeps_actions: bool = False,
     workers: int = 1,
     is_bound: bool = False,
     limits: Limits = LIMITS,
@@ -60,6 +62,7 @@ def evaluate(
         problem: What; its digest tells if it is not the registered one.
         episodes: Only so many, the first ones; None: all.
         out: The result's file, written after every episode; what it holds already is not played again.
+        keeps_actions: Also write what the policy did, beside ``out``: see ``logs.py``.
         workers: Episodes at a time.
         is_bound: Show the policy the traffic to come; for installed policies that know the future.
         limits: Of the policy's time.
@@ -79,6 +82,8 @@ def evaluate(
         evaluation = read_evaluation(out)
         require_same_head(evaluation.head, head, out)
         require_episodes(evaluation, order, out)
+        if keeps_actions:
+            evaluation.rows = with_logs(evaluation.rows, log_file(out))
     done = [row.episode for row in evaluation.rows]
     left = [episode for episode in order[:episodes] if episode not in done]
     report(evaluation)
@@ -86,9 +91,17 @@ def evaluate(
         for row in play(left):
             evaluation.add(row, order)
             if out is not None:
-                evaluation.write(out)
+                write(evaluation, out, keeps_actions)
             report(evaluation)
     return evaluation
+
+
+def write(evaluation: Evaluation, out: Path, keeps_actions: bool) -> None:
+    """Write the result, after the actions that it must not be without."""
+    if keeps_actions:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        write_logs(log_file(out), (logged(evaluation.head, row) for row in evaluation.rows if row.failure is None))
+    evaluation.write(out)
 
 
 def introduced(entrant: Entrant, limits: Limits, is_bound: bool) -> Described:
