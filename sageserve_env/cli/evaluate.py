@@ -28,6 +28,10 @@ def evaluate(
         bool, typer.Option("--bound", help="Show the traffic to come to an installed policy that wants it; never ranked.")
     ] = False,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Episodes at a time; changes no result.")] = 1,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", metavar="local|ray", help="Where episodes are played: here, or on a Ray cluster."),
+    ] = "local",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Result (.json); goes on from it where it is there.")
     ] = None,
@@ -37,6 +41,9 @@ def evaluate(
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Draw days, profile, and cost against service here.")
     ] = None,
+    actions: Annotated[
+        bool, typer.Option("--actions", help="Keep what the policy did, too, beside the result (.jsonl.gz): for the leaderboard.")
+    ] = False,
     quiet: QuietOption = False,
 ) -> None:
     """Evaluate a policy by the protocol (docs/protocol.md): held-out episodes, in a process of its own that sees nothing else.
@@ -50,9 +57,11 @@ def evaluate(
     from sageserve_env.cli.console import output, wrote
     from sageserve_env.cli.options import check_json
     from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.errors import InputError
     from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
     from sageserve_env.evaluation.locked.figures import draw_evaluations, require_figures
+    from sageserve_env.evaluation.locked.logs import log_file
     from sageserve_env.evaluation.locked.protocol import held_out
     from sageserve_env.evaluation.locked.report import evaluation_tables
     from sageserve_env.registration import problem_name
@@ -67,6 +76,8 @@ def evaluate(
     for file in files:
         if file is not None:
             check_json("--out", file)
+    if actions and out is None:
+        raise InputError("--actions keeps actions beside the result; give --out FILE.json, too")
     if figures is not None:
         require_figures(figures)
     n = len(held_out(problem)) if episodes is None else episodes
@@ -74,12 +85,23 @@ def evaluate(
     for entrant, file in zip(entrants, files, strict=True):
         with progress(n, quiet) as report:
             evaluations.append(
-                evaluate_policy(entrant, problem, episodes=episodes, out=file, workers=workers, is_bound=bound, report=report)
+                evaluate_policy(
+                    entrant,
+                    problem,
+                    episodes=episodes,
+                    out=file,
+                    keeps_actions=actions,
+                    workers=workers,
+                    engine=engine,
+                    is_bound=bound,
+                    report=report,
+                )
             )
     drawn = [] if figures is None else draw_evaluations(evaluations, figures)
     if not quiet:
         output().print(*evaluation_tables(*evaluations), sep="\n")
-        for path in [*filter(None, files), *drawn]:
+        written = [path for path in files if path is not None]
+        for path in [*written, *(log_file(path) for path in written if actions), *drawn]:
             wrote(path)
 
 

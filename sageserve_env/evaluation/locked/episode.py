@@ -11,16 +11,16 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Packed, Said, digested, order_code, packed
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.measured import Measured, measured
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
 from sageserve_env.evaluation.locked.wire import layout
-from sageserve_env.evaluation.locked.worker import KNOBS
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
-from sageserve_env.sim import ADMISSION_ORDERS, Knobs
+from sageserve_env.sim import Knobs
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Row:
             run does not give again.
         failure: Why it counts for nothing, or None.
         anchors: What the anchors cost in the same episode, see :class:`~sageserve_env.evaluation.locked.anchors.Anchors`, or None.
+        log: What was decided, to be done again; in a file of its own (``logs.py``). None where the episode failed.
     """
 
     episode: Episode
@@ -65,6 +66,7 @@ class Row:
     times: dict[str, float]
     failure: Failure | None = None
     anchors: dict[str, Any] | None = None
+    log: Packed | None = field(default=None, repr=False, compare=False)
 
     @property
     def score(self) -> EpisodeScore:
@@ -86,14 +88,15 @@ class Row:
 
     def packed(self) -> dict[str, Any]:
         """For a result's file."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "log"}
 
 
 @dataclass
 class Course:
-    """An episode under way: the next decision (-1: none was asked for), digests and times so far."""
+    """An episode under way: the next decision (-1: none was asked for), decisions, digests and times so far."""
 
     step: int = -1
+    said: list[Said] = field(default_factory=list)
     actions: Rolling = field(default_factory=Rolling)
     outcomes: Rolling = field(default_factory=Rolling)
     reset_s: float = 0.0
@@ -107,7 +110,9 @@ class Course:
         return {"reset_s": self.reset_s, "decision_mean_s": mean, "decision_p95_s": late, "decision_max_s": most}
 
 
-def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool) -> Row:
+def play_locked(
+    env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool, seed: int = EPISODE_SEED
+) -> Row:
     """Play an episode with a new process.
 
     Args:
@@ -117,18 +122,20 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
         episode: Which one.
         limits: How long it may take.
         is_bound: Show it the traffic to come.
+        seed: Of ``reset``.
     """
     begun_s, course, failure = time.perf_counter(), Course(), None
     process, is_over = PolicyProcess(entrant, limits), False
     try:
-        observation, _ = env.reset(seed=EPISODE_SEED, options=dict(episode))
+        observation, _ = env.reset(seed=seed, options=dict(episode))
         player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
         process.load()
         begin(env, process, player, known, episode, limits, is_bound, course)
         course.step = 0
         while not is_over:
             since_s = time.perf_counter()
-            course.actions.add(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
+            course.said.append(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
+            course.actions.add(digested(course.said[-1]))
             course.decisions_s.append(time.perf_counter() - since_s)
             course.thought_s += course.decisions_s[-1]
             if course.thought_s > limits.episode_s:
@@ -143,7 +150,8 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
     score = episode_score(env)
     digests = course.actions.hexdigest(), course.outcomes.hexdigest()
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
-    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), measured(env), *digests, times, failure)
+    terms, log = dict(score.terms), packed(course.said) if failure is None else None
+    return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(env), *digests, times, failure, log=log)
 
 
 def begin(
@@ -182,14 +190,14 @@ class AgentTurns:
         self._env, self._process, self._observation = env, process, observation
         self.layout = layout(self._told())
 
-    def decide(self, limit_s: float) -> Any:
-        """Ask for the next action; what is digested of it.
+    def decide(self, limit_s: float) -> Said:
+        """Ask for the next action.
 
         Raises:
             PolicyFailure: There is none in time.
         """
         self._action = as_array(self._process.turn(limit_s, self._told(), self.layout))
-        return self._action
+        return {ACTION: self._action}
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
         """Carry it out: whether the episode is over, and the info.
@@ -219,16 +227,16 @@ class ControllerTurns:
         self.layout = layout(vars(env.telemetry()))
         self._said: Any = None
 
-    def decide(self, limit_s: float) -> Any:
-        """Ask for the next knobs; what is digested of them.
+    def decide(self, limit_s: float) -> Said:
+        """Ask for the next knobs.
 
         Raises:
             PolicyFailure: There are none in time.
         """
         said = self._process.turn(limit_s, vars(self._env.telemetry()), self.layout)
         if said is not self._said:
-            self._said, self._knobs, self._digested = said, *as_knobs(said)
-        return self._digested
+            self._said, self._knobs, self._decided = said, *as_knobs(said)
+        return self._decided
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
         """Carry them out: whether the episode is over, and the info.
@@ -243,18 +251,16 @@ class ControllerTurns:
         return is_over, info
 
 
-def as_knobs(said: Any) -> tuple[Knobs, Any]:
-    """Knobs that a policy said, and what is digested of them.
+def as_knobs(said: Any) -> tuple[Knobs, Said]:
+    """Knobs that a policy said, and what it decided by them.
 
     Raises:
         PolicyFailure: They are none.
     """
-    if not isinstance(said, dict) or set(said) != set(KNOBS):
+    if not isinstance(said, dict) or set(said) != KNOBS:
         raise PolicyFailure("Nonsense", "what it decided are no knobs")
-    values = {name: as_array(value) for name, value in said.items() if name != "admission_order"}
-    order = said["admission_order"]
-    code = ADMISSION_ORDERS.index(order) if order in ADMISSION_ORDERS else -1
-    return Knobs(**values, admission_order=order), np.concatenate([*(values[name].ravel() for name in sorted(values)), [code]])
+    values = {name: as_array(value) for name, value in said.items() if name != ORDER}
+    return Knobs(**values, admission_order=said[ORDER]), {**values, ORDER: order_code(said[ORDER])}
 
 
 def as_array(said: Any) -> Any:

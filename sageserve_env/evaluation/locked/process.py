@@ -7,6 +7,7 @@ import math
 import os
 import pickle
 import socket
+import sys
 import time
 from contextlib import suppress
 from multiprocessing import get_all_start_methods, get_context
@@ -54,7 +55,8 @@ def forking(entrant: Entrant) -> Any:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["__main__", PRELOADED, *entrant.installed_modules])  # heeded before it runs
+    others = [name for name in ("ray",) if name in sys.modules]  # the main module of Ray's processes imports it
+    context.set_forkserver_preload(["__main__", PRELOADED, *others, *entrant.installed_modules])  # heeded before it runs
     return context
 
 

@@ -9,7 +9,7 @@ import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.actions import KNOBS
 from sageserve_env.evaluation.locked.entrant import Entrant, described
 from sageserve_env.evaluation.locked.wire import TURN, unpack
 from sageserve_env.evaluation.policy import hushed
@@ -100,9 +101,6 @@ class Played:
         if not isinstance(knobs, Knobs):
             raise TypeError(f"decide() gave a {type(knobs).__name__}, not Knobs")
         return {name: np.asarray(getattr(knobs, name)).tolist() for name in KNOBS}
-
-
-KNOBS = tuple(field.name for field in fields(Knobs))
 
 
 def _message(error: BaseException) -> str:

@@ -12,11 +12,12 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.episode import Row, play_locked
-from sageserve_env.evaluation.locked.evaluate import environment, evaluate, introduced
+from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import LIMITS, held_out, policy_seed
 from sageserve_env.evaluation.locked.record import read_evaluation
 from sageserve_env.evaluation.locked.report import headline
+from sageserve_env.evaluation.locked.seat import environment
 from sageserve_env.evaluation.locked.summary import summary
 from sageserve_env.evaluation.locked.wire import layout
 from sageserve_env.evaluation.policy import load_policy
