@@ -21,7 +21,7 @@ def generalise(
     home: Annotated[str, typer.Option("--from", metavar="ID", help="Where it was tuned or trained.")] = "SageServe/Mini-v0",
     on: Annotated[
         list[str] | None,
-        typer.Option("--on", metavar="ID[@split][*level]", help="Where it is tried; by default splits, levels, Burst and Storm."),
+        typer.Option("--on", metavar="ID[@split][:level]", help="Where it is tried; by default splits, levels, Burst and Storm."),
     ] = None,
     days: Annotated[int | None, typer.Option("--days", metavar="N", help="Only the first N days of each.")] = None,
     out: Annotated[Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write the table here (.json).")] = None,
@@ -34,7 +34,7 @@ def generalise(
 
     Try:
 
-      sageserve generalise --policy reactive:tuned=mini --days 1 --on mini --on mini*2 --figure runs/generalise.png
+      sageserve generalise --policy reactive:tuned=mini --days 1 --on mini --on mini:2 --figure runs/generalise.png
     """
     from rich.progress import Progress
 

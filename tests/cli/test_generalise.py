@@ -7,10 +7,10 @@ import pytest
 
 def test_it_shows_writes_and_draws(run, tmp_path):
     out, figure = tmp_path / "new" / "table.json", tmp_path / "new" / "map.png"
-    given = ["generalise", "-p", "static:instances=3", "--on", "azure", "--on", "azure*0.5", "--days", 1, "-o", out]
+    given = ["generalise", "-p", "static:instances=3", "--on", "azure", "--on", "azure:0.5", "--days", 1, "-o", out]
     ran = run(*given, "--figure", figure)
     assert ran.status == 0, ran.err
-    for text in ("reactive, tuned there", "static:instances=3", "azure*0.5", "1.00"):
+    for text in ("reactive, tuned there", "static:instances=3", "azure:0.5", "1.00"):
         assert text in ran.out
     assert len(json.loads(out.read_text())["cells"]) == 4
     assert figure.exists()

@@ -21,7 +21,7 @@ OTHERS = ("burst", "storm")
 
 LEAST_LEVEL, MOST_LEVEL = 0.01, 100.0
 
-TEXT = re.compile(r"(?P<problem>[^@*]+?)(@(?P<split>[a-z]+))?(\*(?P<level>[^*]+))?")
+TEXT = re.compile(r"(?P<problem>[^@:]+)(@(?P<split>[a-z]+))?(:(?P<level>[^:]+))?")
 
 
 @dataclass(frozen=True)
@@ -40,18 +40,18 @@ class Condition:
 
     @classmethod
     def parse(cls, text: str) -> Condition:
-        """Read ``ID``, ``ID@split``, ``ID*level`` or ``ID@split*level``.
+        """Read ``ID``, ``ID@split``, ``ID:level`` or ``ID@split:level``.
 
         Raises:
             InputError: There is no such problem or split, or the level is no number within its range.
 
         Example:
-            >>> Condition.parse("mini@train*1.5")
+            >>> Condition.parse("mini@train:1.5")
             Condition(problem='mini', split='train', level=1.5)
         """
         found = TEXT.fullmatch(text)
         if found is None:
-            raise InputError(f"--on = '{text}' is no condition; give an id, and after it @split and *level where wanted")
+            raise InputError(f"--on = '{text}' is no condition; give an id, and after it @split and :level where wanted")
         problem, split = problem_name(found["problem"], "--on"), found["split"] or SPLIT
         require_choice("--on: split", split, SPLITS)
         try:
@@ -63,7 +63,7 @@ class Condition:
 
     def __str__(self) -> str:
         split = "" if self.split == SPLIT else f"@{self.split}"
-        return f"{self.problem}{split}{'' if self.level == 1.0 else f'*{self.level:g}'}"
+        return f"{self.problem}{split}{'' if self.level == 1.0 else f':{self.level:g}'}"
 
     def load(self) -> Problem:
         """The problem."""
@@ -81,7 +81,7 @@ def usual(home: str) -> list[Condition]:
 
     Example:
         >>> [str(each) for each in usual("mini")]
-        ['mini@train', 'mini@validation', 'mini', 'mini*0.5', 'mini*0.75', 'mini*1.5', 'mini*2', 'burst', 'storm']
+        ['mini@train', 'mini@validation', 'mini', 'mini:0.5', 'mini:0.75', 'mini:1.5', 'mini:2', 'burst', 'storm']
     """
     splits = [Condition(home, split) for split in SPLITS]
     levels = [Condition(home, level=level) for level in LEVELS]

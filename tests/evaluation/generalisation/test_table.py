@@ -23,7 +23,7 @@ def cells():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Condition, "load", lambda self: load_problem(self.problem).with_overrides(horizon_s=900.0))
         agent = Entrant(f"{FILE}:OneShape", str(FILE), "OneShape")
-        conditions = [Condition.parse(text) for text in ("mini", "mini@train*2", "burst")]
+        conditions = [Condition.parse(text) for text in ("mini", "mini@train:2", "burst")]
         return generalise([Entrant("static:instances=3", "static", options={"instances": 3}), agent], conditions, 1)
 
 
@@ -38,7 +38,7 @@ def test_a_cell_is_what_the_policy_costs_there(cells) -> None:
 
 
 def test_each_policy_is_under_each_condition(cells) -> None:
-    assert [cell.condition for cell in cells] == ["mini"] * 3 + ["mini@train*2"] * 3 + ["burst"] * 3
+    assert [cell.condition for cell in cells] == ["mini"] * 3 + ["mini@train:2"] * 3 + ["burst"] * 3
     assert len({(cell.policy, cell.condition) for cell in cells}) == 9
 
 
