@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 def evaluate(
     policy: Annotated[
         str,
-        typer.Option("--policy", "-p", metavar="NAME|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."),
+        typer.Option(
+            "--policy", "-p", metavar="NAME|FOLDER|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."
+        ),
     ],
     env: Annotated[str, typer.Option("--env", "-e", metavar="ID", help="Id of an environment.")] = "SageServe/Mini-v0",
     episodes: Annotated[
@@ -36,7 +38,7 @@ def evaluate(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Result (.json); goes on from it where it is there.")
     ] = None,
     sampled: Annotated[
-        bool, typer.Option("--sampled", help="Play an agent again with sampled=True, beside it; into FILE.sampled.json.")
+        bool, typer.Option("--sampled", help="Play an agent both ways, likeliest and sampled; the second into FILE.sampled.json.")
     ] = False,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Draw days, profile, and cost against service here.")
@@ -71,7 +73,7 @@ def evaluate(
     entrants = [Entrant.parse(policy, lambda words: policy_options(words, None))]
     files = [out]
     if sampled:
-        entrants.append(entrants[0].sampled())
+        entrants = list(entrants[0].both_ways())
         files.append(None if out is None else out.with_suffix(".sampled.json"))
     for file in files:
         if file is not None:
