@@ -12,6 +12,7 @@ import typer
 from sageserve_env.cli.options import QuietOption
 
 if TYPE_CHECKING:
+    from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.record import Evaluation
 
 
@@ -57,10 +58,7 @@ def evaluate(
       sageserve evaluate --policy reactive --env SageServe/Mini-v0 --episodes 1 --out runs/evaluate/reactive.json
     """
     from sageserve_env.cli.console import output, wrote
-    from sageserve_env.cli.options import check_json
-    from sageserve_env.cli.simulate import policy_options
     from sageserve_env.errors import InputError
-    from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
     from sageserve_env.evaluation.locked.figures import draw_evaluations, require_figures
     from sageserve_env.evaluation.locked.logs import log_file
@@ -70,22 +68,14 @@ def evaluate(
     from sageserve_env.scenarios import load_problem
 
     problem = load_problem(problem_name(env, "--env"))
-    entrants = [Entrant.parse(policy, lambda words: policy_options(words, None))]
-    files = [out]
-    if sampled:
-        entrants = list(entrants[0].both_ways())
-        files.append(None if out is None else out.with_suffix(".sampled.json"))
-    for file in files:
-        if file is not None:
-            check_json("--out", file)
     if actions and out is None:
         raise InputError("--actions keeps actions beside the result; give --out FILE.json, too")
+    entrants, files = entries(policy, out, sampled)
     if figures is not None:
         require_figures(figures)
-    n = len(held_out(problem)) if episodes is None else episodes
     evaluations = []
     for entrant, file in zip(entrants, files, strict=True):
-        with progress(n, quiet) as report:
+        with progress(len(held_out(problem)) if episodes is None else episodes, quiet) as report:
             evaluations.append(
                 evaluate_policy(
                     entrant,
@@ -105,6 +95,23 @@ def evaluate(
         written = [path for path in files if path is not None]
         for path in [*written, *(log_file(path) for path in written if actions), *drawn]:
             wrote(path)
+
+
+def entries(policy: str, out: Path | None, sampled: bool) -> tuple[list[Entrant], list[Path | None]]:
+    """Who plays, once or both ways, and the file of each.
+
+    Raises:
+        InputError: There is no such policy, or a file cannot be written.
+    """
+    from sageserve_env.cli.options import check_json
+    from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.evaluation.locked.entrant import Entrant
+
+    entrant = Entrant.parse(policy, lambda words: policy_options(words, None))
+    files = [out, *([None if out is None else out.with_suffix(".sampled.json")] if sampled else [])]
+    for file in filter(None, files):
+        check_json("--out", file)
+    return list(entrant.both_ways()) if sampled else [entrant], files
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from sageserve_env.evaluation.generalisation.table import Cell
+from sageserve_env.evaluation.generalisation.table import REFERENCE, Cell
 from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.tables import TextTable
 
@@ -37,7 +37,14 @@ def generalisation_tables(cells: Sequence[Cell]) -> list[TextTable]:
             failures.add_row(cell.condition, policy, cell.failure)
         else:
             table.add_row(name, policy, f"{cell.usd:,.0f}", f"{cell.relative:.2f}", f"{cell.held} of {cell.episodes}")
+    table.caption = untuned(cells) or None
     return [table, failures] if failures.rows else [table]
+
+
+def untuned(cells: Sequence[Cell]) -> str:
+    """Where the reference is not tuned, in words; empty where it is tuned everywhere."""
+    names = list(dict.fromkeys(cell.condition for cell in cells if cell.reference == REFERENCE))
+    return f"reactive comes tuned for none of: {', '.join(names)}; there it is as it is" if names else ""
 
 
 def draw_heat_map(cells: Sequence[Cell], path: Path) -> Path:
@@ -66,9 +73,8 @@ def draw_heat_map(cells: Sequence[Cell], path: Path) -> Path:
             axis.text(column, row, text, ha="center", va="center", fontsize="small", bbox=plate)
     axis.set_xticks(range(len(conditions)), [label(condition) for condition in conditions], rotation=30, ha="right")
     axis.set_yticks(range(len(policies)), [label(Path(policy).name) for policy in policies])
-    axis.set_title(
-        "dollars beside reactive tuned there, and episodes that held every level;\nhatched: some missed one", fontsize="medium"
-    )
+    title = "dollars beside reactive tuned there, and episodes that held every level;\nhatched: some missed one"
+    axis.set_title("\n".join(filter(None, (title, label(untuned(cells))))), fontsize="medium")
     bar = figure.colorbar(image, ax=axis, extend="both", label="dollars, times the reference's")
     ticks = np.array([1 / MOST_SHOWN, 2**-0.5, 1.0, 2**0.5, MOST_SHOWN])
     bar.set_ticks(np.log2(ticks).tolist(), labels=[f"{tick:.2g}" for tick in ticks])

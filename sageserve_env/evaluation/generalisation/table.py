@@ -22,6 +22,9 @@ from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
 from sageserve_env.writing import write_rows
 
+HERE = "reactive, tuned there"
+"""What the reference is called in the table."""
+
 REFERENCE = "reactive"
 """The policy that others are set beside: tuned for the condition's problem where its package ships that, else as it is."""
 
@@ -36,6 +39,7 @@ class Cell:
     Attributes:
         policy: As it was given.
         condition: As text.
+        reference: What it is set beside.
         episodes: How many were played.
         held: In how many every tier held its level.
         usd: Mean dollars of an episode; None where it failed.
@@ -45,6 +49,7 @@ class Cell:
 
     policy: str
     condition: str
+    reference: str
     episodes: int
     held: int
     usd: float | None
@@ -81,7 +86,7 @@ def generalise(
             report()
         usd = float(np.mean([score.usd for score in scores]))
         held = sum(score.is_feasible for score in scores)
-        cells.append(Cell(f"{REFERENCE}, tuned there", str(condition), len(scores), held, usd, 1.0))
+        cells.append(Cell(HERE, str(condition), reference_of(condition), len(scores), held, usd, 1.0))
         for entrant, says in zip(entrants, known, strict=True):
             cells.append(played(entrant, says, condition, episodes, usd, report))
     return cells
@@ -91,27 +96,37 @@ def played(
     entrant: Entrant, known: Described, condition: Condition, episodes: list[dict[str, Any]], reference_usd: float, report: Report
 ) -> Cell:
     """The cell of one policy under one condition; it ends with the first episode that fails."""
-    rows: list[Row] = []
+    rows, where = list[Row](), (str(condition), reference_of(condition))
     try:
         env = FleetEnv(problem=condition.load(), split=condition.split, **known.view)
     except InputError as error:
-        return Cell(entrant.text, str(condition), 0, 0, None, None, str(error))
+        return Cell(entrant.text, *where, 0, 0, None, None, str(error))
     for episode in episodes:
         rows.append(play_locked(env, entrant, known, episode, LIMITS, is_bound=False))
         report()
         failure = rows[-1].failure
         if failure is not None:
-            return Cell(entrant.text, str(condition), len(rows), 0, None, None, f"{failure.exception}: {failure.message}")
+            return Cell(entrant.text, *where, len(rows), 0, None, None, f"{failure.exception}: {failure.message}")
     usd, held = float(np.mean([row.score.usd for row in rows])), sum(row.score.is_feasible for row in rows)
-    return Cell(entrant.text, str(condition), len(rows), held, usd, usd / reference_usd)
+    return Cell(entrant.text, *where, len(rows), held, usd, usd / reference_usd)
 
 
 def reference_score(env: FleetEnv, condition: Condition, episode: dict[str, Any]) -> EpisodeScore:
     """What the reference makes of an episode."""
-    tuned = TUNED_ON.get(condition.problem, condition.problem)
-    policy = load_policy(REFERENCE, tuned=tuned if is_tuned(REFERENCE, tuned) else None)
     with hushed():
-        return play_policy(env, policy, dict(episode), EPISODE_SEED)
+        return play_policy(env, load_policy(REFERENCE, tuned=tuned_on(condition)), dict(episode), EPISODE_SEED)
+
+
+def reference_of(condition: Condition) -> str:
+    """The reference under a condition, as ``--policy`` names it."""
+    tuned = tuned_on(condition)
+    return REFERENCE if tuned is None else f"{REFERENCE}:tuned={tuned}"
+
+
+def tuned_on(condition: Condition) -> str | None:
+    """The problem that the reference is tuned on for a condition; None where its package ships nothing for it."""
+    tuned = TUNED_ON.get(condition.problem, condition.problem)
+    return tuned if is_tuned(REFERENCE, tuned) else None
 
 
 def write_table(path: Path, cells: Sequence[Cell]) -> None:

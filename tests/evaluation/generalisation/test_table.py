@@ -1,13 +1,14 @@
 """The table: what each policy costs beside the reference, more traffic and all, and what cannot be played; its picture."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from sageserve_env.evaluation.generalisation import table as module
 from sageserve_env.evaluation.generalisation.conditions import Condition
-from sageserve_env.evaluation.generalisation.heat_map import draw_heat_map, generalisation_tables
+from sageserve_env.evaluation.generalisation.heat_map import draw_heat_map, generalisation_tables, untuned
 from sageserve_env.evaluation.generalisation.table import Cell, generalise, write_table
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.policy import load_policy
@@ -33,8 +34,12 @@ def test_a_cell_is_what_the_policy_costs_there(cells) -> None:
     (episode,) = condition.episodes(load_problem("mini"), 1)
     score = play_policy(env, load_policy("static", instances=3), episode, EPISODE_SEED)
     reference = module.reference_score(env, condition, episode)
-    assert cells[0] == Cell("reactive, tuned there", "mini", 1, int(reference.is_feasible), reference.usd, 1.0)
-    assert cells[1] == Cell("static:instances=3", "mini", 1, int(score.is_feasible), score.usd, score.usd / reference.usd)
+    assert cells[0] == Cell(
+        "reactive, tuned there", "mini", "reactive:tuned=mini", 1, int(reference.is_feasible), reference.usd, 1.0
+    )
+    assert cells[1] == Cell(
+        "static:instances=3", "mini", "reactive:tuned=mini", 1, int(score.is_feasible), score.usd, score.usd / reference.usd
+    )
 
 
 def test_each_policy_is_under_each_condition(cells) -> None:
@@ -55,3 +60,11 @@ def test_it_is_written_and_drawn(cells, tmp_path) -> None:
     table, failures = generalisation_tables(cells)
     assert (table.row_count, failures.row_count) == (9, 1)
     assert len(generalisation_tables(cells[:3])) == 1
+
+
+def test_where_the_reference_is_not_tuned_is_told(cells) -> None:
+    assert untuned(cells) == ""
+    assert module.reference_of(Condition.parse("azure")) == "reactive"
+    lone = replace(cells[0], condition="azure", reference="reactive")
+    assert untuned([lone, *cells]) == "reactive comes tuned for none of: azure; there it is as it is"
+    assert "azure" in str(generalisation_tables([lone])[0].caption)
