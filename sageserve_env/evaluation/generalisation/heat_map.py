@@ -44,7 +44,7 @@ def generalisation_tables(cells: Sequence[Cell]) -> list[TextTable]:
 def untuned(cells: Sequence[Cell]) -> str:
     """Where the reference is not tuned, in words; empty where it is tuned everywhere."""
     names = list(dict.fromkeys(cell.condition for cell in cells if cell.reference == REFERENCE))
-    return f"reactive comes tuned for none of: {', '.join(names)}; there it is as it is" if names else ""
+    return f"reactive is not tuned for {', '.join(names)}: there it is as it comes" if names else ""
 
 
 def draw_heat_map(cells: Sequence[Cell], path: Path) -> Path:

@@ -66,5 +66,5 @@ def test_where_the_reference_is_not_tuned_is_told(cells) -> None:
     assert untuned(cells) == ""
     assert module.reference_of(Condition.parse("azure")) == "reactive"
     lone = replace(cells[0], condition="azure", reference="reactive")
-    assert untuned([lone, *cells]) == "reactive comes tuned for none of: azure; there it is as it is"
+    assert untuned([lone, *cells]) == "reactive is not tuned for azure: there it is as it comes"
     assert "azure" in str(generalisation_tables([lone])[0].caption)
