@@ -62,9 +62,11 @@ def test_it_is_written_and_drawn(cells, tmp_path) -> None:
     assert len(generalisation_tables(cells[:3])) == 1
 
 
-def test_where_the_reference_is_not_tuned_is_told(cells) -> None:
-    assert untuned(cells) == ""
-    assert module.reference_of(Condition.parse("azure")) == "reactive"
-    lone = replace(cells[0], condition="azure", reference="reactive")
-    assert untuned([lone, *cells]) == "reactive is not tuned for azure: there it is as it comes"
-    assert "azure" in str(generalisation_tables([lone])[0].caption)
+def test_where_the_reference_is_not_tuned_is_told(cells, monkeypatch) -> None:
+    tuned, lone = (replace(cells[0], condition="azure", reference=name) for name in ("reactive:tuned=azure", "reactive"))
+    assert untuned([tuned]) == ""
+    assert untuned([tuned, lone]) == "reactive is not tuned for azure: there it is as it comes"
+    assert str(generalisation_tables([lone])[0].caption) == untuned([lone])
+    for is_shipped, given in ((True, "reactive:tuned=azure"), (False, "reactive")):
+        monkeypatch.setattr(module, "is_tuned", lambda name, problem, is_shipped=is_shipped: is_shipped)
+        assert module.reference_of(Condition.parse("azure")) == given
