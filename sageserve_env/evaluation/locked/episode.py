@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
-from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.actions import Packed, Said, digested, packed
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess, sealed
+from sageserve_env.evaluation.locked.measured import Measured, measured
+from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
+from sageserve_env.evaluation.locked.turns import AgentTurns, ControllerTurns
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
-from sageserve_env.sim import ADMISSION_ORDERS, Knobs
 
 
 @dataclass(frozen=True)
@@ -44,27 +45,39 @@ class Row:
         steps: Decisions that were carried out.
         is_overfull: It ended early, as too many requests were in the system.
         terms: Sums of ``rewards.TERMS``.
+        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.measured.MEASURED`.
         actions, outcomes: Rolling digests of what was decided and of the terms of each step.
         times: Seconds of the ``reset``, of a decision (mean, 95 % and most), and of the whole episode; the one thing that another
             run does not give again.
         failure: Why it counts for nothing, or None.
         anchors: What the anchors cost in the same episode, see :class:`~sageserve_env.evaluation.locked.anchors.Anchors`, or None.
+        log: What was decided, to be done again; in a file of its own (``logs.py``). None where the episode failed.
     """
 
     episode: Episode
     steps: int
     is_overfull: bool
     terms: dict[str, float]
+    measured: Measured
     actions: str
     outcomes: str
     times: dict[str, float]
     failure: Failure | None = None
     anchors: dict[str, Any] | None = None
+    log: Packed | None = field(default=None, repr=False, compare=False)
 
     @property
     def score(self) -> EpisodeScore:
         """What it is worth."""
         return EpisodeScore(self.terms, self.is_overfull)
+
+    @property
+    def normalised(self) -> float | None:
+        """Its dollars between the anchors, 0 to 1 and beyond; None without anchors, or where hindsight is not the cheaper one."""
+        if self.anchors is None or self.anchors["hindsight_usd"] >= self.anchors["reactive_usd"]:
+            return None
+        above, below = self.anchors["reactive_usd"], self.anchors["hindsight_usd"]
+        return float((above - self.score.usd) / (above - below))
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Row:
@@ -73,14 +86,15 @@ class Row:
 
     def packed(self) -> dict[str, Any]:
         """For a result's file."""
-        return asdict(self)
+        return {name: value for name, value in asdict(self).items() if name != "log"}
 
 
 @dataclass
 class Course:
-    """An episode under way: the next decision (-1: none was asked for), digests and times so far."""
+    """An episode under way: the next decision (-1: none was asked for), decisions, digests and times so far."""
 
     step: int = -1
+    said: list[Said] = field(default_factory=list)
     actions: Rolling = field(default_factory=Rolling)
     outcomes: Rolling = field(default_factory=Rolling)
     reset_s: float = 0.0
@@ -94,7 +108,9 @@ class Course:
         return {"reset_s": self.reset_s, "decision_mean_s": mean, "decision_p95_s": late, "decision_max_s": most}
 
 
-def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool) -> Row:
+def play_locked(
+    env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool, seed: int = EPISODE_SEED
+) -> Row:
     """Play an episode with a new process.
 
     Args:
@@ -104,19 +120,20 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
         episode: Which one.
         limits: How long it may take.
         is_bound: Show it the traffic to come.
+        seed: Of ``reset``.
     """
     begun_s, course, failure = time.perf_counter(), Course(), None
-    observation, info = env.reset(seed=EPISODE_SEED, options=dict(episode))
-    process = PolicyProcess(entrant, limits)
-    player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
-    is_over = False
+    process, is_over = PolicyProcess(entrant, limits), False
     try:
+        observation, _ = env.reset(seed=seed, options=dict(episode))
+        player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
         process.load()
-        begin(env, process, known, episode, limits, is_bound, course)
+        begin(env, process, player, known, episode, limits, is_bound, course)
         course.step = 0
         while not is_over:
             since_s = time.perf_counter()
-            course.actions.add(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
+            course.said.append(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
+            course.actions.add(digested(course.said[-1]))
             course.decisions_s.append(time.perf_counter() - since_s)
             course.thought_s += course.decisions_s[-1]
             if course.thought_s > limits.episode_s:
@@ -131,11 +148,19 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
     score = episode_score(env)
     digests = course.actions.hexdigest(), course.outcomes.hexdigest()
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
-    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), *digests, times, failure)
+    terms, log = dict(score.terms), packed(course.said) if failure is None else None
+    return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(env), *digests, times, failure, log=log)
 
 
 def begin(
-    env: FleetEnv, process: PolicyProcess, known: Described, episode: Episode, limits: Limits, is_bound: bool, course: Course
+    env: FleetEnv,
+    process: PolicyProcess,
+    player: AgentTurns | ControllerTurns,
+    known: Described,
+    episode: Episode,
+    limits: Limits,
+    is_bound: bool,
+    course: Course,
 ) -> None:
     """Tell a policy that an episode begins, and all that it may know of it.
 
@@ -146,90 +171,11 @@ def begin(
     seed = policy_seed(problem, episode)
     since_s = time.perf_counter()
     if known.kind == "agent":
-        process.ask(limits.reset_s, "begin_agent", seed)
+        process.ask(limits.reset_s, "begin_agent", seed, player.layout)
     elif is_bound:
         scenario = Scenario(problem.name, env.setup.world, played.workload, problem.control_interval_s)
-        process.ask(limits.reset_s, "begin_controller", scenario, seed, (played.workload, played.workload_seed))
+        future = played.workload, played.workload_seed
+        process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout)
     else:
-        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None)
+        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout)
     course.reset_s = time.perf_counter() - since_s
-
-
-class AgentTurns:
-    """Observation over, action back."""
-
-    def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
-        self._env, self._process, self._observation = env, process, observation
-
-    def decide(self, limit_s: float) -> Any:
-        """Ask for the next action; what is digested of it.
-
-        Raises:
-            PolicyFailure: There is none in time.
-        """
-        mask = None
-        if self._env.setup.has_masks:
-            mask = sealed(self._env.action_masks().astype(np.int8).reshape(self._env.setup.mask_shape))
-        self._action = as_array(self._process.ask(limit_s, "act", sealed(self._observation), mask))
-        return self._action
-
-    def follow(self) -> tuple[bool, dict[str, Any]]:
-        """Carry it out: whether the episode is over, and the info.
-
-        Raises:
-            PolicyFailure: It is not in the action space.
-        """
-        try:
-            self._observation, _, _, is_over, info = self._env.step(self._action)
-        except InputError as error:
-            raise PolicyFailure("Nonsense", str(error)) from None
-        return is_over, info
-
-
-class ControllerTurns:
-    """Telemetry over, knobs back."""
-
-    def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
-        self._env, self._process = env, process
-
-    def decide(self, limit_s: float) -> Any:
-        """Ask for the next knobs; what is digested of them.
-
-        Raises:
-            PolicyFailure: There are none in time.
-        """
-        said = self._process.ask(limit_s, "decide", sealed(self._env.telemetry()))
-        if not isinstance(said, dict) or set(said) != {field.name for field in fields(Knobs)}:
-            raise PolicyFailure("Nonsense", "what it decided are no knobs")
-        order = said.pop("admission_order")
-        values = {name: as_array(value) for name, value in said.items()}
-        self._knobs = Knobs(**values, admission_order=order)
-        code = ADMISSION_ORDERS.index(order) if order in ADMISSION_ORDERS else -1
-        return np.concatenate([*(values[name].ravel() for name in sorted(values)), [code]])
-
-    def follow(self) -> tuple[bool, dict[str, Any]]:
-        """Carry them out: whether the episode is over, and the info.
-
-        Raises:
-            PolicyFailure: They do not fit the world.
-        """
-        try:
-            *_, is_over, info = self._env.follow(self._knobs)
-        except InputError as error:
-            raise PolicyFailure("Nonsense", str(error)) from None
-        return is_over, info
-
-
-def as_array(said: Any) -> Any:
-    """Numbers that a policy said.
-
-    Raises:
-        PolicyFailure: They are none.
-    """
-    try:
-        array = np.asarray(said)
-    except (ValueError, TypeError, OverflowError):
-        raise PolicyFailure("Nonsense", f"{said!r:.80} is no array") from None
-    if array.dtype.kind not in "biuf":
-        raise PolicyFailure("Nonsense", f"{said!r:.80} is no array of numbers")
-    return array
