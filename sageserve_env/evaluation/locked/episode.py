@@ -98,7 +98,9 @@ class Course:
         return {"reset_s": self.reset_s, "decision_mean_s": mean, "decision_p95_s": late, "decision_max_s": most}
 
 
-def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool) -> Row:
+def play_locked(
+    env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool, seed: int = EPISODE_SEED
+) -> Row:
     """Play an episode with a new process.
 
     Args:
@@ -108,9 +110,10 @@ def play_locked(env: FleetEnv, entrant: Entrant, known: Described, episode: Epis
         episode: Which one.
         limits: How long it may take.
         is_bound: Show it the traffic to come.
+        seed: Of ``reset``.
     """
     begun_s, course, failure = time.perf_counter(), Course(), None
-    observation, info = env.reset(seed=EPISODE_SEED, options=dict(episode))
+    observation, info = env.reset(seed=seed, options=dict(episode))
     process = PolicyProcess(entrant, limits)
     player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
     is_over = False

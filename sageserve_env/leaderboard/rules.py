@@ -1,0 +1,81 @@
+"""What holds for a board as a whole: canaries are there and as they were, nulls lead nothing, nobody copies."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+
+from sageserve_env.leaderboard.board import VERIFIED, Board
+from sageserve_env.leaderboard.canaries import NAMES, NULLS
+from sageserve_env.leaderboard.finding import Finding
+from sageserve_env.leaderboard.standings import Ranking, ranking
+from sageserve_env.leaderboard.submission.entry import Entry
+from sageserve_env.leaderboard.submission.folder import EPISODES
+from sageserve_env.leaderboard.submission.record import Submission
+from sageserve_env.leaderboard.table import VerifiedTable
+
+
+def canary_findings(board: Board, env: str, table: VerifiedTable | None) -> Iterator[Finding]:
+    """Canaries of an id that are not there, or did something else than is pinned."""
+    ground, where = board.ground(env), f"{VERIFIED}/{board.table_file(env).name}"
+    wanted = [canary.name for canary in board.wanted(ground.problem)]
+    pins = board.pinned.get(env, {"digests": None, "canaries": {}})
+    for name in sorted({*wanted, *pins["canaries"]}):
+        entry = table.entry(name) if table is not None else None
+        if entry is None:
+            yield Finding(where, "canary", f"the canary '{name}' is not there; run leaderboard/enter_references.py")
+        elif tuple(pins["digests"] or ()) == ground.digests and entry.pin != pins["canaries"].get(name):
+            yield Finding(where, "canary", f"the canary '{name}' did something else than is pinned; restore it")
+    if tuple(pins["digests"] or ()) != ground.digests:
+        yield Finding(where, "canary", "its canaries are not pinned for the present problem; run leaderboard/enter_references.py")
+
+
+def null_findings(board: Board, table: VerifiedTable) -> Iterator[Finding]:
+    """Nulls that are better than every policy in some column."""
+    where = f"{VERIFIED}/{board.table_file(table.env).name}"
+    for column, leader in leaders(ranking(table)).items():
+        if leader in NULLS:
+            yield Finding(where, "null", f"'{leader}' leads the column '{column}'; the problem pays for what is of no use")
+
+
+def leaders(found: Ranking) -> dict[str, str]:
+    """Who alone is best in each column that counts money and service together, bounds aside.
+
+    Columns of one side only, such as dollars for VMs or attainment, have a trivial leader: serving nothing, or with all there is.
+    """
+    policies = [*found.ranked, *found.infeasible]
+    columns: dict[str, dict[str, float]] = {"dollars": {each.name: each.figures["usd"] for each in policies}}
+    columns["dollars of feasible policies"] = {each.name: each.figures["usd"] for each in found.ranked}
+    for name in ("score", "interquartile_mean"):
+        scaled = [each for each in policies if each.figures["normalised"] is not None]
+        columns[name] = {each.name: -each.figures["normalised"][name] for each in scaled}
+    for day in dict.fromkeys(each.day for each in found.table.entries[0].episodes):
+        columns[f"dollars of {day}"] = {each.name: each.usd_of(day) for each in policies}
+    best = {column: min(values, key=lambda name: values[name]) for column, values in columns.items() if values}
+    return {column: name for column, name in best.items() if list(columns[column].values()).count(columns[column][name]) == 1}
+
+
+def team_findings(submissions: Sequence[Submission]) -> Iterator[Finding]:
+    """Teams that declare several entries for the hidden split."""
+    declared = Counter(each.team for each in submissions if each.hidden)
+    for each in submissions:
+        if each.hidden and declared[each.team] > 1:
+            message = f"team '{each.team}' declares {declared[each.team]} entries for the hidden split; declare one"
+            yield Finding(f"submissions/{each.name}/submission.yaml", "team", message)
+
+
+def copy_findings(entry: Entry, entries: Sequence[Entry]) -> Iterator[Finding]:
+    """Whether an entry did on some id just what another one did; canaries may."""
+    if entry.name in NAMES:
+        return
+    for other in entries:
+        same = [env for env in entry.episodes if other is not entry and did(entry, env) == did(other, env)]
+        if same:
+            yield Finding(
+                f"{entry.where}/{EPISODES}", "copy", f"on {', '.join(same)} it has the actions of '{other.name}'; leave them out"
+            )
+
+
+def did(entry: Entry, env: str) -> list[str]:
+    """Digests of the actions of an entry in an id."""
+    return [line.actions for line in entry.episodes.get(env, ())]
