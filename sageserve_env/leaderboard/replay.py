@@ -93,7 +93,7 @@ def carry_out(env: FleetEnv, said: Said, number: int) -> tuple[bool, dict[str, A
     """
     try:
         *_, is_over, info = env.step(said[ACTION]) if ACTION in said else env.follow(knobs_of(said))
-    except (InputError, IndexError) as error:
+    except InputError as error:
         raise Refused("log", f"decision {number} cannot be carried out ({error}); keep what was written") from None
     return is_over, info
 

@@ -36,9 +36,8 @@ def ranking_table(found: Ranking, title: str) -> TextTable:
     table = TextTable(title, ["place", "tier", "policy"], numbers, gap=1)
     for each in found.standings:
         table.add_row(place_of(each), "" if each.tier is None else str(each.tier), each.name, *figures_of(each))
-    table.caption = (
-        "score: between tuned reactive (0) and hindsight (1); policies of one tier cannot be told apart\n* a bound, never ranked"
-    )
+    scale = "score: between tuned reactive (0) and hindsight (1); policies of one tier cannot be told apart"
+    table.caption = f"{scale}\n* a bound, never ranked; ! below its level"
     return table
 
 
@@ -48,7 +47,7 @@ def place_of(standing: Standing) -> str:
 
 
 def figures_of(standing: Standing) -> list[str]:
-    """Dollars and score with their intervals, and the worst attainment of each tier; an exclamation mark where it misses its level."""
+    """Dollars and score with their intervals, and the worst attainment of each tier, marked where it misses its level."""
     found, scaled = standing.figures, standing.figures["normalised"]
     low, high = found["usd_interval"]
     cells = [f"{found['usd']:,.0f}", f"{low:,.0f}–{high:,.0f}"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -106,3 +107,18 @@ def readable(path: Path) -> VerifiedTable | None:
 def is_of_now(table: VerifiedTable, board: Board) -> bool:
     """Whether a table is of an id as that is now."""
     return table.env in board.ids and table.digests == board.ground(table.env).digests
+
+
+def write_pins(board: Board, tables: dict[str, VerifiedTable]) -> None:
+    """Pin what the canaries of tables did; pins of other ids stay.
+
+    Raises:
+        InputError: They cannot be written.
+    """
+    pins = dict(board.pinned)
+    for env, table in tables.items():
+        wanted = [canary.name for canary in board.wanted(board.ground(env).problem)]
+        did_what = {entry.name: entry.pin for entry in table.entries if entry.name in wanted}
+        pins[env] = {"digests": list(table.digests), "canaries": did_what}
+    ordered = {env: pins[env] for env in board.ids if env in pins}
+    write_text(board.pins, json.dumps(ordered, indent=1) + "\n")

@@ -50,6 +50,7 @@ def evaluate(
     keeps_actions: bool = False,
     workers: int = 1,
     is_bound: bool = False,
+    has_anchors: bool = True,
     limits: Limits = LIMITS,
     report: Report = lambda evaluation: None,
 ) -> Evaluation:
@@ -65,6 +66,7 @@ def evaluate(
         keeps_actions: Also write what the policy did, beside ``out``: see ``logs.py``.
         workers: Episodes at a time.
         is_bound: Show the policy the traffic to come; for installed policies that know the future.
+        has_anchors: Also play what dollars are measured against; a leaderboard takes it from its own entries.
         limits: Of the policy's time.
         report: Told of every episode.
 
@@ -87,7 +89,7 @@ def evaluate(
     done = [row.episode for row in evaluation.rows]
     left = [episode for episode in order[:episodes] if episode not in done]
     report(evaluation)
-    with player(entrant, known, problem, limits, is_bound, min(workers, max(len(left), 1))) as play:
+    with player(entrant, known, problem, limits, is_bound, has_anchors, min(workers, max(len(left), 1))) as play:
         for row in play(left):
             evaluation.add(row, order)
             if out is not None:
@@ -146,14 +148,14 @@ def head_of(entrant: Entrant, known: Described, problem: Problem, limits: Limits
 
 @contextmanager
 def player(
-    entrant: Entrant, known: Described, problem: Problem, limits: Limits, is_bound: bool, workers: int
+    entrant: Entrant, known: Described, problem: Problem, limits: Limits, is_bound: bool, has_anchors: bool, workers: int
 ) -> Iterator[Callable[[list[Episode]], Iterator[Row]]]:
     """Plays episodes, some at a time, each in an environment of its own; gives their rows as they are done."""
     envs: SimpleQueue[FleetEnv] = SimpleQueue()
     made = [environment(known, entrant, problem) for _ in range(workers)]
     for env in made:
         envs.put(env)
-    anchors = Anchors.of(made[0])
+    anchors = Anchors.of(made[0]) if has_anchors else None
 
     def play(episode: Episode) -> Row:
         env = envs.get()

@@ -7,6 +7,7 @@ import struct
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -101,16 +102,21 @@ def _npz(path: Path) -> None:
     """Arrays of numbers only: one of objects is a pickle."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in archive.namelist():
-                with archive.open(name) as member:
-                    version = np.lib.format.read_magic(member)
-                    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
-                    if read(member)[2].hasobject:
-                        raise Refused("weights", f"its array {name!r} holds pickled objects; save numbers")
+            dtypes = {name: array_dtype(archive, name) for name in archive.namelist()}
     except (ValueError, OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
-        raise Refused(
-            "weights" if is_weights(path) else "file", "holds something else than arrays; save numbers by np.savez"
-        ) from None
+        raise Refused("weights" if is_weights(path) else "file", "holds something else than arrays; use np.savez") from None
+    pickled = [name for name, dtype in dtypes.items() if dtype.hasobject]
+    if pickled:
+        raise Refused("weights", f"its array {pickled[0]!r} holds pickled objects; save numbers")
+
+
+def array_dtype(archive: zipfile.ZipFile, name: str) -> np.dtype[Any]:
+    """The dtype of an array of an archive, of which only the head is read."""
+    with archive.open(name) as member:
+        version = np.lib.format.read_magic(member)
+        read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+        dtype: np.dtype[Any] = read(member)[2]
+        return dtype
 
 
 def _safetensors(path: Path) -> None:

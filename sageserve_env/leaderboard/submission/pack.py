@@ -38,7 +38,7 @@ class Evaluated:
 
 
 def pack(folder: Path, about: Mapping[str, Any], results: Sequence[Path]) -> Submission:
-    """Write a submission.
+    """Write a submission of evaluations.
 
     Args:
         folder: Where; its name is that of the submission.
@@ -48,18 +48,26 @@ def pack(folder: Path, about: Mapping[str, Any], results: Sequence[Path]) -> Sub
     Raises:
         InputError: A result is none, of the same id as another, lacks an episode or its actions, or a field cannot be used.
     """
-    found = sorted(map(evaluated, results), key=lambda each: list(IDS.values()).index(each.env))
+    return write_submission(folder, about, [evaluated(result) for result in results])
+
+
+def write_submission(folder: Path, about: Mapping[str, Any], given: Sequence[Evaluated]) -> Submission:
+    """Write a submission of what was done in some ids.
+
+    Raises:
+        InputError: Two are of the same id, or a field cannot be used.
+    """
+    found = sorted(given, key=lambda each: list(IDS.values()).index(each.env))
     envs = [each.env for each in found]
     if len(set(envs)) < len(envs):
         raise InputError(f"two results are of one id: {', '.join(envs)}; give one for each")
     entries = {each.env: {name: value for name, value in vars(each.entered).items() if value} for each in found}
-    for each in found:
-        if each.is_bound != (about.get("kind") == "bound"):
-            raise InputError(
-                f"kind = {about.get('kind')!r}: {each.env} was evaluated {'as' if each.is_bound else 'not as'} a bound"
-            )
     text = as_yaml({"name": folder.name, **about, "entries": entries})
     submission = read_submission(text)
+    for each in found:
+        if each.is_bound != submission.is_bound:
+            how = "as" if each.is_bound else "not as"
+            raise InputError(f"kind = '{submission.kind}': {each.env} was evaluated {how} a bound; say the same in both")
     with whole_folder(folder, EPISODES) as fresh:
         (fresh / RECORD).write_text(text, encoding="utf-8")
         write_logs(fresh / EPISODES, (line for each in found for line in each.logs))
