@@ -23,7 +23,7 @@ from sageserve_env.evaluation.locked.record import read_evaluation
 from sageserve_env.evaluation.policy import is_tuned
 from sageserve_env.evaluation.problems.card import TUNED, TUNED_ON
 from sageserve_env.leaderboard.board import Board, Ground
-from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NULLS, canaries
+from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NULLS, PINS, canaries
 from sageserve_env.leaderboard.rules import canary_findings
 from sageserve_env.leaderboard.submission.entry import read_entry
 from sageserve_env.leaderboard.submission.pack import Evaluated, evaluated, write_submission
@@ -118,8 +118,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--workers", type=int, default=2, metavar="N", help="episodes at a time")
     parser.add_argument("--board", type=Path, default=Path("leaderboard"), metavar="DIR")
     parser.add_argument("--runs", type=Path, default=Path("runs/references"), metavar="DIR", help="where results are kept")
+    parser.add_argument("--pins", type=Path, default=PINS, metavar="FILE", help="where the canaries are pinned")
     given = parser.parse_args(arguments)
-    board = Board(given.board)
+    board = Board(given.board, given.pins)
     for env in (IDS[problem_name(each)] for each in given.ids):
         for reference in references(board.ground(env)):
             if given.only is None or reference.name in given.only:
@@ -146,7 +147,7 @@ def finish(board: Board, workers: int) -> int:
     found = verify(board, workers=workers)
     write_tables(board, found.tables)
     write_pins(board, found.tables)
-    pinned = Board(board.root)
+    pinned = Board(board.root, board.pins)
     wrong = [each for each in found.findings if each.kind != "canary"]
     wrong += [each for env, table in found.tables.items() for each in canary_findings(pinned, env, table)]
     print(*wrong, sep="\n")

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from sageserve_env.leaderboard.board import VERIFIED, Board
-from sageserve_env.leaderboard.canaries import NAMES, NULLS
+from sageserve_env.leaderboard.canaries import NULLS
 from sageserve_env.leaderboard.finding import Finding
 from sageserve_env.leaderboard.standings import Ranking, ranking
 from sageserve_env.leaderboard.submission.entry import Entry
 from sageserve_env.leaderboard.submission.folder import EPISODES
-from sageserve_env.leaderboard.submission.record import Submission
+from sageserve_env.leaderboard.submission.record import AGENT, Submission
 from sageserve_env.leaderboard.table import VerifiedTable
 
 
@@ -65,15 +65,15 @@ def team_findings(submissions: Sequence[Submission]) -> Iterator[Finding]:
 
 
 def copy_findings(entry: Entry, entries: Sequence[Entry]) -> Iterator[Finding]:
-    """Whether an entry did on some id just what another one did; canaries may."""
-    if entry.name in NAMES:
-        return
+    """Whether an entry did just what another one did: what an agent's did on some id, or any other's on all of them.
+
+    Simple policies may meet on an easy problem, so a reference on some id is not enough.
+    """
     for other in entries:
         same = [env for env in entry.episodes if other is not entry and did(entry, env) == did(other, env)]
-        if same:
-            yield Finding(
-                f"{entry.where}/{EPISODES}", "copy", f"on {', '.join(same)} it has the actions of '{other.name}'; leave them out"
-            )
+        is_agent = other.submission is not None and other.submission.kind == AGENT
+        if same and (is_agent or len(same) == len(entry.episodes)):
+            yield Finding(f"{entry.where}/{EPISODES}", "copy", f"on {', '.join(same)} it did what '{other.name}' did; leave it out")
 
 
 def did(entry: Entry, env: str) -> list[str]:

@@ -14,6 +14,7 @@ from sageserve_env.leaderboard.replay import Job, replay_all
 from sageserve_env.leaderboard.rules import canary_findings, copy_findings, null_findings, team_findings
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
 from sageserve_env.leaderboard.submission.folder import EPISODES
+from sageserve_env.leaderboard.submission.record import AGENT
 from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
 from sageserve_env.leaderboard.tree import frozen_tables, is_frozen, table_findings
 from sageserve_env.world.checks import require_count
@@ -69,7 +70,9 @@ def verify(
     entries = [read_entry(board.submissions / name, board) for name in known]
     found = Verification()
     chosen = [entry for entry in entries if not names or entry.name in names]
-    found.findings += [finding for entry in chosen for finding in (*entry.findings, *copy_findings(entry, entries))]
+    found.findings += [finding for entry in chosen for finding in entry.findings]
+    agents = [entry for entry in chosen if entry.submission is not None and entry.submission.kind == AGENT]
+    found.findings += [finding for entry in agents for finding in copy_findings(entry, entries)]
     play_current(board, chosen, found, workers, report)
     if not names:
         judge(board, entries, found, checks_tables)

@@ -13,7 +13,9 @@ from sageserve_env.evaluation.locked.entrant import VIEW
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.world.yaml_file import read_yaml
 
-KINDS = ("reference", "agent", "bound")
+AGENT, BOUND = "agent", "bound"
+
+KINDS = ("reference", AGENT, BOUND)
 """A policy of this package; any other; and one that knows the future, which is never ranked and may lack episodes."""
 
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,58}[a-z0-9])?")
@@ -79,7 +81,7 @@ class Submission:
     @property
     def is_bound(self) -> bool:
         """Whether it knows the future."""
-        return self.kind == "bound"
+        return self.kind == BOUND
 
 
 def command(policy: str, env: str, is_bound: bool) -> str:

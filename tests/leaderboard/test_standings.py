@@ -1,0 +1,84 @@
+"""Where entries stand: by hand, and by the statistics of the protocol."""
+
+import numpy as np
+from rich.console import Console
+
+from sageserve_env.env.rewards import TERMS
+from sageserve_env.evaluation.statistics import tiers
+from sageserve_env.leaderboard.report import ranking_table
+from sageserve_env.leaderboard.rules import leaders
+from sageserve_env.leaderboard.standings import ranking
+from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedEpisode, VerifiedTable
+
+EPISODES = 8
+
+
+def entry(name: str, usd: float, late: int = 0, kind: str = "agent", spread: float = 0.0) -> VerifiedEntry:
+    """Episodes of so many dollars each, with so many of a hundred IW-F late."""
+    episodes = []
+    for number in range(EPISODES):
+        terms = dict.fromkeys(TERMS, 0.0) | {
+            "vm_usd": usd + spread * (-1) ** number,
+            "breaches_iw_f": late,
+            "attainable_iw_f": 100.0,
+        }
+        episodes.append(VerifiedEpisode(f"day-{number % 4}", number // 4, 3, False, terms, "a", "b"))
+    return VerifiedEntry(name, kind, "team", "0.1.0", tuple(episodes))
+
+
+def table(*entries: VerifiedEntry) -> VerifiedTable:
+    return VerifiedTable("SageServe/Mini-v0", "mini", "v1", "p", "d", 2025, EPISODES, entries)
+
+
+ENTRIES = (
+    entry("reactive-tuned", 100.0, kind="reference"),
+    entry("hindsight", 50.0, kind="bound"),
+    entry("good", 60.0, spread=3.0),
+    entry("as-good", 60.5),
+    entry("late", 10.0, late=20),
+    entry("later", 5.0, late=30),
+)
+
+
+def test_feasible_policies_come_first_in_tiers_and_bounds_last() -> None:
+    found = ranking(table(*ENTRIES))
+    assert [(each.name, each.place, each.tier) for each in found.standings] == [
+        ("good", 1, 1),
+        ("as-good", 2, 1),
+        ("reactive-tuned", 3, 2),
+        ("late", None, None),
+        ("later", None, None),
+        ("hindsight", None, None),
+    ]
+    usd = [[each.score.usd for each in standing.entry.episodes] for standing in found.ranked]
+    assert [each.tier for each in found.ranked] == tiers(-np.array(usd)).tolist()
+
+
+def test_dollars_lie_between_the_anchors_which_are_entries() -> None:
+    found = {each.name: each.figures for each in ranking(table(*ENTRIES)).standings}
+    assert found["good"]["normalised"]["score"] == 0.8
+    assert found["reactive-tuned"]["normalised"]["score"] == 0.0
+    assert found["hindsight"]["normalised"]["score"] == 1.0
+    assert found["late"]["missed"] == {"IW-F": 0.8}
+    without = {each.name: each.figures for each in ranking(table(*ENTRIES[2:])).standings}
+    assert without["good"]["normalised"] is None
+
+
+def test_who_leads_alone_is_told_and_bounds_do_not_count() -> None:
+    found = leaders(ranking(table(*ENTRIES)))
+    assert found["dollars"] == "later"
+    assert found["dollars of feasible policies"] == "good"
+    assert found["score"] == "later"
+    assert found["dollars of day-3"] == "later"
+    assert "dollars of day-0" in found
+    equal = leaders(ranking(table(entry("one", 3.0), entry("two", 3.0))))
+    assert "dollars" not in equal  # nobody leads alone
+
+
+def test_the_table_shows_places_intervals_and_what_is_missed() -> None:
+    console = Console(width=120)
+    with console.capture() as captured:
+        console.print(ranking_table(ranking(table(*ENTRIES)), "title"))
+    text = captured.get()
+    for cell in ("good", "0.800", "80.0%!", "60–60", "hindsight"):
+        assert cell in text
