@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from sageserve_env import __version__
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.episode import Failure, Row, play_locked
@@ -26,6 +27,7 @@ from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.canaries import ANCHOR
 from sageserve_env.leaderboard.rules import team_findings
 from sageserve_env.leaderboard.submission.entry import read_entry
+from sageserve_env.leaderboard.submission.record import Submission
 from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
 from sageserve_env.leaderboard.verify import Report
 from sageserve_env.scenarios import Problem, Split
@@ -136,32 +138,29 @@ def read_secret(path: Path, board: Board) -> dict[str, list[int]]:
     return seeds
 
 
-def declared(board: Board, env: str) -> list[tuple[str, str, str]]:
-    """Name, team and policy of the entry that each team declares for an id, and of tuned reactive, where it is entered.
+def declared(board: Board, env: str) -> list[Submission]:
+    """The entry that each team declares for an id, and tuned reactive, where it is entered.
 
     Raises:
         InputError: A team declares several.
     """
-    found = []
-    for name in board.names():
-        submission = read_entry(board.submissions / name, board).submission
-        if submission is not None and env in submission.entries and (submission.hidden or name == ANCHOR):
-            found.append((submission, submission.entries[env].policy))
-    wrong = list(team_findings([submission for submission, _ in found]))
+    read = [read_entry(board.submissions / name, board).submission for name in board.names()]
+    found = [each for each in read if each is not None and env in each.entries and (each.hidden or each.name == ANCHOR)]
+    wrong = list(team_findings(found))
     if wrong:
         raise InputError(str(wrong[0]))
-    return [(submission.name, submission.team, policy) for submission, policy in found]
+    return found
 
 
 def play_hidden(
-    board: Board, env: str, entrants: Mapping[str, tuple[str, Entrant]], secret: Path, workers: int, report: Report
+    board: Board, env: str, entrants: Sequence[tuple[Submission, Entrant]], secret: Path, workers: int, report: Report
 ) -> tuple[VerifiedTable, dict[str, Failure]]:
     """Play policies on the hidden split of an id.
 
     Args:
         board: The leaderboard.
         env: The id.
-        entrants: Team and policy by the name of the entry.
+        entrants: Entries with their policies.
         secret: The file of seeds.
         workers: Episodes at a time.
         report: Told of every episode.
@@ -176,14 +175,14 @@ def play_hidden(
     if env not in seeds:
         raise InputError(f"{env} has no hidden split; the file has {', '.join(seeds)}")
     split, rows, failed, total = hidden(ground.problem, seeds[env]), [], {}, len(entrants) * len(seeds[env])
-    for number, (name, (team, entrant)) in enumerate(entrants.items()):
+    for number, (entry, entrant) in enumerate(entrants, 1):
         played = play_entrant(entrant, split, workers)
-        report((number + 1) * len(played), total)
+        report(number * len(played), total)
         failure = next((row.failure for row in played if row.failure is not None), None)
         if failure is not None:
-            failed[name] = failure
+            failed[entry.name] = failure
         else:
-            rows.append(VerifiedEntry(name, "agent", team, "", tuple(map(VerifiedEpisode.of, played))))
+            rows.append(VerifiedEntry(entry.name, entry.kind, entry.team, __version__, tuple(map(VerifiedEpisode.of, played))))
     return hidden_table(env, split, ground, rows), failed
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import inf
 
 from sageserve_env.leaderboard.board import VERIFIED, Board
 from sageserve_env.leaderboard.canaries import NULLS
@@ -31,28 +32,30 @@ def canary_findings(board: Board, env: str, table: VerifiedTable | None) -> Iter
 
 
 def null_findings(board: Board, table: VerifiedTable) -> Iterator[Finding]:
-    """Nulls that are better than every policy in some column."""
+    """Nulls that are better than every policy of use in some column."""
     where = f"{VERIFIED}/{board.table_file(table.env).name}"
-    for column, leader in leaders(ranking(table)).items():
-        if leader in NULLS:
+    for column, values in columns(ranking(table)).items():
+        nulls = {name: value for name, value in values.items() if name in NULLS}
+        others = [value for name, value in values.items() if name not in NULLS]
+        leader = min(nulls, key=lambda name: nulls[name], default=None)
+        if leader is not None and nulls[leader] < min(others, default=inf):
             yield Finding(where, "null", f"'{leader}' leads the column '{column}'; the problem pays for what is of no use")
 
 
-def leaders(found: Ranking) -> dict[str, str]:
-    """Who alone is best in each column that counts money and service together, bounds aside.
+def columns(found: Ranking) -> dict[str, dict[str, float]]:
+    """What policies come to, less is better, in each column that counts money and service together; bounds aside.
 
     Columns of one side only, such as dollars for VMs or attainment, have a trivial leader: serving nothing, or with all there is.
     """
     policies = [*found.ranked, *found.infeasible]
-    columns: dict[str, dict[str, float]] = {"dollars": {each.name: each.figures["usd"] for each in policies}}
-    columns["dollars of feasible policies"] = {each.name: each.figures["usd"] for each in found.ranked}
+    made = {"dollars": {each.name: each.figures["usd"] for each in policies}}
+    made["dollars of feasible policies"] = {each.name: each.figures["usd"] for each in found.ranked}
     for name in ("score", "interquartile_mean"):
         scaled = [each for each in policies if each.figures["normalised"] is not None]
-        columns[name] = {each.name: -each.figures["normalised"][name] for each in scaled}
-    for day in dict.fromkeys(each.day for each in found.table.entries[0].episodes):
-        columns[f"dollars of {day}"] = {each.name: each.usd_of(day) for each in policies}
-    best = {column: min(values, key=lambda name: values[name]) for column, values in columns.items() if values}
-    return {column: name for column, name in best.items() if list(columns[column].values()).count(columns[column][name]) == 1}
+        made[name] = {each.name: -each.figures["normalised"][name] for each in scaled}
+    for day in dict.fromkeys(each.day for entry in found.table.entries for each in entry.episodes):
+        made[f"dollars of {day}"] = {each.name: each.usd_of(day) for each in policies}
+    return made
 
 
 def team_findings(submissions: Sequence[Submission]) -> Iterator[Finding]:

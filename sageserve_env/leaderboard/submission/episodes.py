@@ -49,8 +49,7 @@ def require_log(line: Logged) -> None:
     if len(steps) != line.steps:
         raise Refused("steps", f"steps = {line.steps}, and its log has {len(steps)}; keep what was written")
     rolling = Rolling()
-    for said in steps:
-        rolling.add(digested(said))
+    rolling.add([digested(said) for said in steps])
     if rolling.hexdigest() != line.actions:
         raise Refused("actions", "the digest of its actions is not the one that it gives; keep what was written")
 
