@@ -9,6 +9,7 @@ from io import TextIOWrapper
 import typer
 
 from sageserve_env.cli.compare import compare
+from sageserve_env.cli.dataset import dataset
 from sageserve_env.cli.doctor import doctor, version
 from sageserve_env.cli.errors import CleanGroup
 from sageserve_env.cli.evaluate import evaluate
@@ -45,6 +46,7 @@ app.command()(tune)
 app.command()(search)
 app.command()(evaluate)
 app.add_typer(leaderboard_app, name="leaderboard")
+app.command()(dataset)
 app.add_typer(workload_app, name="workload")
 app.add_typer(world_app, name="world")
 app.add_typer(problem_app, name="problem")

@@ -21,8 +21,9 @@ from sageserve_env import __version__
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.episode import Failure, Row, play_locked
-from sageserve_env.evaluation.locked.evaluate import environment, introduced
+from sageserve_env.evaluation.locked.evaluate import introduced
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL, SPLIT, Episode, problem_digest
+from sageserve_env.evaluation.locked.seat import environment
 from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.canaries import ANCHOR
 from sageserve_env.leaderboard.rules import team_findings

@@ -15,6 +15,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, Said, knobs_of, unpacked
 from sageserve_env.evaluation.locked.episode import Row
 from sageserve_env.evaluation.locked.logs import Logged
+from sageserve_env.evaluation.locked.measured import measured
 from sageserve_env.evaluation.locked.protocol import SPLIT, Rolling
 from sageserve_env.evaluation.problems.episodes import episode_score
 from sageserve_env.leaderboard.finding import Refused
@@ -83,7 +84,7 @@ def replay(env: FleetEnv, line: Logged) -> Row:
         )
     score = episode_score(env)
     times = {"wall_s": time.perf_counter() - begun_s}
-    return Row(line.episode, line.steps, score.is_overfull, dict(score.terms), line.actions, line.outcomes, times)
+    return Row(line.episode, line.steps, score.is_overfull, dict(score.terms), measured(env), line.actions, line.outcomes, times)
 
 
 def carry_out(env: FleetEnv, said: Said, number: int) -> tuple[bool, dict[str, Any]]:

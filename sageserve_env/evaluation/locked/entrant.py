@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from sageserve_env.errors import InputError, shown
-from sageserve_env.evaluation.policy import installed_policies, load_policy, policy_name, policy_options
+from sageserve_env.evaluation.policy import installed_policies, load_policy, made_policy, policy_name, policy_options
 
 VIEW = {"action_mode": str, "max_delta": int, "observation": str, "mask_in_observation": bool, "forecaster": str}
 """What an agent may choose of its environment, and as what: the form of actions and of observations."""
@@ -25,6 +26,8 @@ FILE_MODULE = "_sageserve_entrant"
 
 class Agent(Protocol):
     """Acts on observations. A new object is made for each episode, without arguments but the options given.
+
+    One that draws its actions takes an option ``sampled``, False by default, in which case it takes the likeliest.
 
     A class attribute ``VIEW`` may choose the form of actions and observations, by the names in :data:`VIEW` above, as arguments of
     ``gym.make``; without it they are the environment's own.
@@ -53,12 +56,18 @@ class Entrant:
         source: Name, module or path.
         class_name: Of the class in a module or file; None for a name.
         options: Arguments.
+        entry: Where an installed policy is; None for a class. Found once, as the search takes longer than to begin an episode.
     """
 
     text: str
     source: str
     class_name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    entry: EntryPoint | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        entry = installed_policies().get(self.source) if self.class_name is None else None
+        object.__setattr__(self, "entry", entry)
 
     @classmethod
     def parse(cls, text: str, read_options: Callable[[list[str]], dict[str, Any]]) -> Entrant:
@@ -74,7 +83,7 @@ class Entrant:
         source, *words = text.split(":")
         class_name = words.pop(0) if words and "=" not in words[0] else None
         entrant = cls(text, source, class_name, read_options(words))
-        if class_name is None and (source.endswith(".py") or source not in installed_policies()):
+        if class_name is None and entrant.entry is None:
             if source.endswith(".py"):
                 raise InputError(f"--policy = '{text}' names no class; give FILE.py:Class")
             load_policy(source)  # says which names there are
@@ -82,10 +91,25 @@ class Entrant:
             raise InputError(f"--policy = '{text}': '{source}' is no file; give FILE.py:Class")
         return entrant
 
+    def sampled(self) -> Entrant:
+        """The same with ``sampled=True``: an agent that draws its actions where it else takes the likeliest.
+
+        Raises:
+            InputError: The option is given already.
+        """
+        if "sampled" in self.options:
+            raise InputError(f"--policy = '{self.text}' says already whether actions are sampled; leave out --sampled")
+        return replace(self, text=f"{self.text}:sampled=true", options={**self.options, "sampled": True})
+
     @property
     def is_file(self) -> bool:
         """Whether a file of Python is named."""
         return self.class_name is not None and self.source.endswith(".py")
+
+    @property
+    def installed_modules(self) -> list[str]:
+        """The module of an installed policy, where one is named."""
+        return [] if self.entry is None else [self.entry.module]
 
     @property
     def digest(self) -> str | None:
@@ -98,8 +122,10 @@ class Entrant:
         Raises:
             InputError: There is no such class, or it does not take the options.
         """
+        if self.entry is not None:
+            return made_policy(self.entry, **self.options)
         if self.class_name is None:
-            return load_policy(self.source, **self.options)
+            return load_policy(self.source, **self.options)  # says which names there are
         module = _file_module(Path(self.source)) if self.is_file else import_module(self.source)
         factory = getattr(module, self.class_name, None)
         if not callable(factory):

@@ -12,12 +12,14 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.episode import Row, play_locked
-from sageserve_env.evaluation.locked.evaluate import environment, evaluate, introduced
-from sageserve_env.evaluation.locked.process import sealed
+from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
+from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import LIMITS, held_out, policy_seed
 from sageserve_env.evaluation.locked.record import read_evaluation
 from sageserve_env.evaluation.locked.report import headline
+from sageserve_env.evaluation.locked.seat import environment
 from sageserve_env.evaluation.locked.summary import summary
+from sageserve_env.evaluation.locked.wire import layout
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem
@@ -89,6 +91,21 @@ def test_an_agent_scores_as_in_the_open(problem) -> None:
     assert row.terms == env.episode_terms
 
 
+def test_nothing_is_carried_from_one_episode_to_the_next(problem) -> None:
+    rows = evaluate(of_file("Remembers"), problem, episodes=2).rows
+    assert [row.failure for row in rows] == [None, None]
+
+
+def test_a_process_that_remembers_would_be_found_out(env) -> None:
+    """The test above could fail: asked for a second episode, the same process finds what it left."""
+    process = PolicyProcess(of_file("Remembers"), LIMITS)
+    process.load()
+    process.ask(9.0, "begin_agent", 1, layout({"observation": 0, "mask": None}))
+    with pytest.raises(PolicyFailure, match="AssertionError"):
+        process.ask(9.0, "begin_agent", 2, layout({"observation": 0, "mask": None}))
+    process.close()
+
+
 def test_an_agent_may_choose_its_view(problem) -> None:
     evaluation = evaluate(of_file("Targets"), problem, episodes=1)
     assert evaluation.rows[0].failure is None
@@ -158,19 +175,6 @@ def test_all_decisions_together_have_a_limit(env) -> None:
     failure = played(env, "Controls", replace(LIMITS, episode_s=0.0)).failure
     assert failure is not None
     assert (failure.exception, failure.step) == ("TimeLimit", 0)
-
-
-def test_what_goes_over_cannot_be_written_to() -> None:
-    """The bytes of an array, unpickled, are nobody's to change."""
-    import pickle
-
-    given = {"a": np.arange(3), "b": np.zeros((2, 0))}
-    taken = pickle.loads(pickle.dumps(sealed(given), protocol=5))
-    for name, array in taken.items():
-        assert np.array_equal(array, given[name])
-        assert given[name].flags.writeable
-        with pytest.raises(ValueError, match="WRITEABLE"):
-            array.setflags(write=True)
 
 
 def test_it_goes_on_from_its_file_and_workers_change_nothing(problem, tmp_path) -> None:
