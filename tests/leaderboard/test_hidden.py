@@ -7,6 +7,7 @@ import pytest
 from sageserve_env.cli.simulate import policy_options
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
+from sageserve_env.evaluation.locked.logs import write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.leaderboard.hidden import (
     COMMITMENT,
@@ -19,8 +20,13 @@ from sageserve_env.leaderboard.hidden import (
     unplayed,
 )
 from sageserve_env.leaderboard.standings import ranking
+from sageserve_env.leaderboard.submission.pack import as_yaml
+from sageserve_env.leaderboard.submission.record import command
 from sageserve_env.scenarios import load_problem
-from tests.leaderboard.sample import ID, MINE, OTHER, short
+from tests.cli.conftest import refused, run
+from tests.leaderboard.sample import ABOUT, ID, MINE, OTHER, short
+
+__all__ = ["refused", "run"]
 
 SECRET = [11, 12, 13]
 
@@ -120,3 +126,22 @@ def test_a_team_declares_one(sample) -> None:
 def test_unplayed_curves_are_those_that_no_split_has() -> None:
     assert set(unplayed(load_problem("day"))) == set(unplayed(load_problem("mini")))
     assert "azure2024-conv" in unplayed(load_problem("mini"))
+
+
+def test_rank_plays_the_declared_entries(run, refused, tmp_path) -> None:
+    """By the command line, on one day of Mini."""
+    folder = tmp_path / "submissions" / "holds"
+    folder.mkdir(parents=True)
+    entries = {ID: {"command": command("sageserve_env.leaderboard.nulls:Hold", ID, False)}}
+    (folder / "submission.yaml").write_text(as_yaml({"name": "holds", **ABOUT, "hidden": True, "entries": entries}))
+    write_logs(folder / "episodes.jsonl.gz", [])
+    text = new_secret([load_problem("mini")], 1)
+    (tmp_path / "seeds.json").write_text(text)
+    (tmp_path / COMMITMENT).write_text(json.dumps(commitment(text)))
+    arguments = ("leaderboard", "rank", "mini", "--board", tmp_path, "--hidden", tmp_path / "seeds.json")
+    ran = run(*arguments, "--json", "--quiet")
+    assert ran.status == 0, ran.err
+    (standing,) = json.loads(ran.out)["standings"]
+    assert (standing["name"], standing["episodes"], standing["usd"] > 0) == ("holds", 1, True)
+    (tmp_path / "seeds.json").write_text(text + " ")
+    assert "is not the file that the board committed to" in refused(*arguments)

@@ -15,6 +15,9 @@ from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.leaderboard.submission.record import Submission
 
+MOST_LINES = 10_000
+"""Of a file: ten times the episodes of all ids, and few enough to unpack."""
+
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -97,6 +100,8 @@ def read_episodes(lines: Sequence[str], submission: Submission, board: Board) ->
     """
     by_id: dict[str, list[Logged]] = {env: [] for env in submission.entries}
     wrong: Wrong = []
+    if len(lines) > MOST_LINES:
+        return {}, [(None, Refused("size", f"it has more than {MOST_LINES:,} lines; give one for each episode"))]
     for number, text in enumerate(lines, 1):
         try:
             line = read_line(text, submission)
