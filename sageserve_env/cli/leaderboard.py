@@ -144,7 +144,7 @@ def rank_hidden(board: Board, env: str, secret: Path, workers: int, quiet: bool)
     from sageserve_env.cli.console import note
     from sageserve_env.cli.simulate import policy_options
     from sageserve_env.evaluation.locked.entrant import Entrant
-    from sageserve_env.leaderboard.hidden import declared, play_hidden
+    from sageserve_env.leaderboard.hidden.play import declared, play_hidden
     from sageserve_env.leaderboard.standings import ranking
 
     policies = [(entry, entry.entries[env].policy) for entry in declared(board, env)]

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from sageserve_env.leaderboard.board import Board
-from sageserve_env.leaderboard.hidden import COMMITMENT, hidden
+from sageserve_env.leaderboard.hidden.seeds import COMMITMENT
+from sageserve_env.leaderboard.hidden.split import hidden
 from sageserve_env.leaderboard.submission.entry import read_entry
 from sageserve_env.leaderboard.table import read_table
 from sageserve_env.leaderboard.verify import verify
