@@ -12,13 +12,16 @@ import typer
 from sageserve_env.cli.options import QuietOption
 
 if TYPE_CHECKING:
+    from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.record import Evaluation
 
 
 def evaluate(
     policy: Annotated[
         str,
-        typer.Option("--policy", "-p", metavar="NAME|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."),
+        typer.Option(
+            "--policy", "-p", metavar="NAME|FOLDER|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."
+        ),
     ],
     env: Annotated[str, typer.Option("--env", "-e", metavar="ID", help="Id of an environment.")] = "SageServe/Mini-v0",
     episodes: Annotated[
@@ -36,7 +39,7 @@ def evaluate(
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Result (.json); goes on from it where it is there.")
     ] = None,
     sampled: Annotated[
-        bool, typer.Option("--sampled", help="Play an agent again with sampled=True, beside it; into FILE.sampled.json.")
+        bool, typer.Option("--sampled", help="Play an agent both ways, likeliest and sampled; the second into FILE.sampled.json.")
     ] = False,
     figures: Annotated[
         Path | None, typer.Option("--figures", metavar="DIR", help="Draw days, profile, and cost against service here.")
@@ -55,10 +58,7 @@ def evaluate(
       sageserve evaluate --policy reactive --env SageServe/Mini-v0 --episodes 1 --out runs/evaluate/reactive.json
     """
     from sageserve_env.cli.console import output, wrote
-    from sageserve_env.cli.options import check_json
-    from sageserve_env.cli.simulate import policy_options
     from sageserve_env.errors import InputError
-    from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
     from sageserve_env.evaluation.locked.figures import draw_evaluations, require_figures
     from sageserve_env.evaluation.locked.logs import log_file
@@ -68,22 +68,14 @@ def evaluate(
     from sageserve_env.scenarios import load_problem
 
     problem = load_problem(problem_name(env, "--env"))
-    entrants = [Entrant.parse(policy, lambda words: policy_options(words, None))]
-    files = [out]
-    if sampled:
-        entrants.append(entrants[0].sampled())
-        files.append(None if out is None else out.with_suffix(".sampled.json"))
-    for file in files:
-        if file is not None:
-            check_json("--out", file)
     if actions and out is None:
         raise InputError("--actions keeps actions beside the result; give --out FILE.json, too")
+    entrants, files = entries(policy, out, sampled)
     if figures is not None:
         require_figures(figures)
-    n = len(held_out(problem)) if episodes is None else episodes
     evaluations = []
     for entrant, file in zip(entrants, files, strict=True):
-        with progress(n, quiet) as report:
+        with progress(len(held_out(problem)) if episodes is None else episodes, quiet) as report:
             evaluations.append(
                 evaluate_policy(
                     entrant,
@@ -103,6 +95,23 @@ def evaluate(
         written = [path for path in files if path is not None]
         for path in [*written, *(log_file(path) for path in written if actions), *drawn]:
             wrote(path)
+
+
+def entries(policy: str, out: Path | None, sampled: bool) -> tuple[list[Entrant], list[Path | None]]:
+    """Who plays, once or both ways, and the file of each.
+
+    Raises:
+        InputError: There is no such policy, or a file cannot be written.
+    """
+    from sageserve_env.cli.options import check_json
+    from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.evaluation.locked.entrant import Entrant
+
+    entrant = Entrant.parse(policy, lambda words: policy_options(words, None))
+    files = [out, *([None if out is None else out.with_suffix(".sampled.json")] if sampled else [])]
+    for file in filter(None, files):
+        check_json("--out", file)
+    return list(entrant.both_ways()) if sampled else [entrant], files
 
 
 @contextmanager

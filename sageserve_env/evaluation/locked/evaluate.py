@@ -66,6 +66,8 @@ def evaluate(
     require_count("episodes", len(order) if episodes is None else episodes, 1, len(order))
     require_count("workers", workers, 1, MOST_WORKERS)
     require_choice("engine", engine, list(ENGINES))
+    if entrant.saved is not None:
+        entrant.saved.require_env(problem.id)
     job = Job(entrant, introduced(entrant, limits, is_bound), problem, limits, is_bound, has_anchors)
     head = job.head()
     evaluation = Evaluation(head)

@@ -26,7 +26,7 @@ from sageserve_env.scenarios import load_problem
 from tests.evaluation.locked import entrants
 
 FILE = Path(__file__).with_name("entrants.py")
-SHORT = replace(LIMITS, decision_s=0.5)
+SHORT = replace(LIMITS, decision_s=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -159,7 +159,7 @@ def test_a_peeking_policy_would_find_what_is_there(problem) -> None:
     ],
 )
 def test_what_fails_is_named(env, name: str, exception: str, step: int) -> None:
-    failure = played(env, name, SHORT).failure
+    failure = played(env, name, SHORT if exception == "TimeLimit" else LIMITS).failure
     assert failure is not None
     assert (failure.exception, failure.step) == (exception, step)
 
@@ -305,6 +305,17 @@ def test_a_bound_is_shown_the_future_and_unranked(env) -> None:
 def test_a_bound_is_an_installed_policy_that_knows_the_future(text: str) -> None:
     with pytest.raises(InputError, match="--bound"):
         introduced(entrant(text), LIMITS, is_bound=True)
+
+
+def test_agents_are_played_both_ways(tmp_path) -> None:
+    """A saved one is told both times: it may have been saved to draw."""
+    (tmp_path / "card.json").write_text("{}")
+    plain, saved = of_file("MayDraw"), entrant(str(tmp_path))
+    assert [each.options for each in plain.both_ways()] == [{}, {"sampled": True}]
+    assert [each.options for each in saved.both_ways()] == [{"choose": "likeliest"}, {"choose": "sampled"}]
+    assert [each.text for each in saved.both_ways()] == [f"{tmp_path}:choose=likeliest", f"{tmp_path}:choose=sampled"]
+    with pytest.raises(InputError, match="leave out --sampled"):
+        saved.both_ways()[0].both_ways()
 
 
 def test_a_module_is_evaluated_too(problem) -> None:
