@@ -15,6 +15,7 @@ from sageserve_env.cli.errors import CleanGroup
 from sageserve_env.cli.evaluate import evaluate
 from sageserve_env.cli.generalise import generalise
 from sageserve_env.cli.interrupt import end_at_once_when_interrupted
+from sageserve_env.cli.leaderboard import app as leaderboard_app
 from sageserve_env.cli.problem import app as problem_app
 from sageserve_env.cli.reproduce import reproduce
 from sageserve_env.cli.search import search
@@ -45,6 +46,7 @@ app.command()(train)
 app.command()(tune)
 app.command()(search)
 app.command()(evaluate)
+app.add_typer(leaderboard_app, name="leaderboard")
 app.command()(generalise)
 app.command()(dataset)
 app.add_typer(workload_app, name="workload")

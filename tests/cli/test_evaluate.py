@@ -51,6 +51,7 @@ def test_an_agent_that_draws_is_shown_both_ways_and_in_pictures(run, tmp_path):
         (["--policy", "reactive", "--out", "log.txt"], "--out = 'log.txt' is no JSON file"),
         (["--policy", "reactive", "--sampled"], "unexpected keyword argument 'sampled'"),
         (["--policy", f"{ENTRANTS}:MayDraw:sampled=true", "--sampled"], "leave out --sampled"),
+        (["--policy", "reactive", "--actions"], "give --out FILE.json, too"),
         (["--policy", "reactive", "--seed", "3"], "--seed"),
         (["--policy", "reactive", "--world", "published"], "--world"),
     ],

@@ -51,9 +51,15 @@ def digested(said: Said) -> Array:
 
 
 def knobs_of(said: Said) -> Knobs:
-    """A controller's decision as knobs."""
-    values = {name: value for name, value in said.items() if name != ORDER}
-    return Knobs(**values, admission_order=ADMISSION_ORDERS[int(said[ORDER])])
+    """A controller's decision as knobs.
+
+    Raises:
+        InputError: Its order of admission is none.
+    """
+    values, code = {name: value for name, value in said.items() if name != ORDER}, said[ORDER]
+    if code.shape or code not in range(len(ADMISSION_ORDERS)):
+        raise InputError(f"{ORDER} = {shown(code.tolist())} is none; it is the index of one of {', '.join(ADMISSION_ORDERS)}")
+    return Knobs(**values, admission_order=ADMISSION_ORDERS[int(code)])
 
 
 def packed(steps: Sequence[Said]) -> Packed:
@@ -104,6 +110,8 @@ def _sizes(given: Any) -> tuple[int, dict[str, int]]:
     """
     steps, named = given["steps"], given["fields"]
     if set(given) != {"steps", "fields", "data"} or set(named) not in ({ACTION}, KNOBS) or list(named) != sorted(named):
+        raise ValueError
+    if len(named.get(ORDER, ["one number"])) != 1:
         raise ValueError
     sizes = {}
     for name, (code, *shape) in named.items():

@@ -37,6 +37,7 @@ def evaluate(
     workers: int = 1,
     engine: str = "local",
     is_bound: bool = False,
+    has_anchors: bool = True,
     limits: Limits = LIMITS,
     report: Report = lambda evaluation: None,
 ) -> Evaluation:
@@ -53,6 +54,7 @@ def evaluate(
         workers: Episodes at a time.
         engine: Where they are played: ``"local"``, in this process, or ``"ray"``, on the machines of a Ray cluster.
         is_bound: Show the policy the traffic to come; for installed policies that know the future.
+        has_anchors: Also play what dollars are measured against; a leaderboard takes it from its own entries.
         limits: Of the policy's time.
         report: Told of every episode.
 
@@ -66,7 +68,7 @@ def evaluate(
     require_choice("engine", engine, list(ENGINES))
     if entrant.saved is not None:
         entrant.saved.require_env(problem.id)
-    job = Job(entrant, introduced(entrant, limits, is_bound), problem, limits, is_bound)
+    job = Job(entrant, introduced(entrant, limits, is_bound), problem, limits, is_bound, has_anchors)
     head = job.head()
     evaluation = Evaluation(head)
     if out is not None and out.exists():

@@ -39,6 +39,7 @@ class Job:
         problem: What is played.
         limits: Of the policy's time.
         is_bound: The policy is shown the traffic to come.
+        has_anchors: The anchors are played, too.
     """
 
     entrant: Entrant
@@ -46,6 +47,7 @@ class Job:
     problem: Problem
     limits: Limits
     is_bound: bool
+    has_anchors: bool = True
 
     def head(self) -> dict[str, Any]:
         """What decides the numbers, as it is on this machine."""
@@ -72,10 +74,10 @@ class Seat:
     def __init__(self, job: Job) -> None:
         self._job = job
         self._env = environment(job.known, job.entrant, job.problem)
-        self._anchors = Anchors.of(self._env)
+        self._anchors = Anchors.of(self._env) if job.has_anchors else None
 
     def play(self, episode: Episode) -> Row:
-        """Play an episode, and the anchors in it."""
+        """Play an episode, and the anchors in it where they are wanted."""
         job = self._job
         row = play_locked(self._env, job.entrant, job.known, episode, job.limits, job.is_bound)
         return row if self._anchors is None else replace(row, anchors=self._anchors.of_episode(self._env, episode))
