@@ -8,12 +8,16 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from sageserve_env.evaluation.problems.card import card_rows, markdown
+from sageserve_env.evaluation.problems.card import card_rows, demands, markdown
 from sageserve_env.registration import IDS
 from sageserve_env.scenarios import load_problem
 
 PAGE = Path(__file__).with_name("scenarios.md")
 PLANS = Path(__file__).parents[1] / "baselines" / "plans"
+
+
+ASKED = ("mini", "day", "week", "burst", "storm", "globe")
+"""Problems whose cards say what they ask of a fleet."""
 
 
 def put(page: str, problem: str, text: str) -> str:
@@ -31,7 +35,10 @@ def main() -> None:
     for problem in sys.argv[1:] or IDS:
         plans = PLANS / f"{problem}.json"
         rows = list(card_rows(load_problem(problem), str(plans) if plans.exists() else None))
-        PAGE.write_text(put(PAGE.read_text(encoding="utf-8"), problem, markdown(rows)), encoding="utf-8")
+        text = markdown(rows)
+        if problem in ASKED:
+            text += f"\n\n{demands(load_problem(problem))}"
+        PAGE.write_text(put(PAGE.read_text(encoding="utf-8"), problem, text), encoding="utf-8")
         print(problem, flush=True)
 
 

@@ -86,7 +86,7 @@ def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     Example: sageserve problem price mini --day friday-o365-a
     """
     from sageserve_env.cli.console import output
-    from sageserve_env.evaluation.problems.needs import break_even_usd
+    from sageserve_env.evaluation.problems.needs import break_even_usd, needs
     from sageserve_env.scenarios import load_problem
     from sageserve_env.tables import TextTable
 
@@ -96,7 +96,7 @@ def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     )
     asked = min(chosen.breach_prices_usd)
     for options in chosen_days(chosen, day):
-        price, _ = break_even_usd(chosen, options, seed)
+        price, _ = break_even_usd(chosen, options, needs(chosen, options, seed), seed)
         made.add_row(options["day"], f"{price:.3f}", f"{asked:.3f}", f"{asked / price:.1f}" if price else "–")
     output().print(made)
 

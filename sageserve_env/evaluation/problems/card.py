@@ -12,6 +12,7 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.policy import Policy, hushed, is_tuned, load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
+from sageserve_env.evaluation.problems.needs import break_even_usd, needs
 from sageserve_env.scenarios import Problem, Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
@@ -181,3 +182,19 @@ def markdown(rows: Sequence[CardRow]) -> str:
     found = [(what, headroom(rows, among)) for what, among in (("constant", CONSTANT), ("LT-UA", ("lt-ua",)), ("policy", TUNED))]
     told = [f"the best tuned {what} by {share:.1%}" for what, share in found if share is not None]
     return "\n".join([*lines, *(["", f"Hindsight is cheaper than {', than '.join(told)}."] if told else [])])
+
+
+def demands(problem: Problem, seed: int = 0) -> str:
+    """What the test days as recorded ask of a fleet, and what a late request must cost there, as a table by day."""
+    models = [model.name for model in problem.world().models]
+    lines = [
+        f"| day | swing of {', '.join(models)} | instances of an endpoint | attainable IW-F | requests | a breach pays below, $ |",
+        "|---|---|---:|---:|---:|---:|",
+    ]
+    for day in test_days(problem):
+        found = needs(problem, day, seed)
+        fleets = found.instances()
+        swings = ", ".join(f"{swing:.1f}" for swing in found.swing)
+        facts = f"{fleets.min()} to {fleets.max()} | {found.attainable:.1%} | {found.requests:,}"
+        lines.append(f"| {day['day']} | {swings} | {facts} | {break_even_usd(problem, day, found, seed)[0]:.3f} |")
+    return "\n".join(lines)

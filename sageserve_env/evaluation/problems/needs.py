@@ -98,11 +98,19 @@ def play_needed(problem: Problem, instances: NDArray[np.int64], options: dict[st
     return episode_score(env)
 
 
-def break_even_usd(problem: Problem, options: dict[str, Any], seed: int = 0) -> tuple[float, list[tuple[float, EpisodeScore]]]:
+def break_even_usd(
+    problem: Problem, options: dict[str, Any], needed: Needs, seed: int = 0
+) -> tuple[float, list[tuple[float, EpisodeScore]]]:
     """The price of a breach, the same for all tiers, above which leaving interactive requests late is dearer than serving them.
 
     Fleets that serve 0 to 99 % of IW-F in time are compared. At a price above the one returned, each that misses a level of IW-F or
     IW-N costs more than some that holds both.
+
+    Args:
+        problem: The problem.
+        options: Of ``reset``.
+        needed: What :func:`needs` found for them.
+        seed: Of ``reset``.
 
     Returns:
         The price in dollars, and the levels with their scores.
@@ -110,7 +118,6 @@ def break_even_usd(problem: Problem, options: dict[str, Any], seed: int = 0) -> 
     Raises:
         InputError: No fleet holds the levels, or every one does: then there is nothing to compare.
     """
-    needed = needs(problem, options, seed)
     played = [(level, play_needed(problem, needed.instances(level), options, seed)) for level in TRIED]
     honest = [score for _, score in played if _holds(score)]
     late = [score for _, score in played if not _holds(score)]

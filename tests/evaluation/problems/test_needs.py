@@ -12,6 +12,10 @@ def two_hours():
     return load_problem("mini").with_overrides(horizon_s=7200.0)
 
 
+def break_even(problem, options):
+    return break_even_usd(problem, options, needs(problem, options))
+
+
 def met(*shares):
     """One hour, region and model, by instances."""
     return np.array(shares, float).reshape(len(shares), 1, 1, 1)
@@ -20,6 +24,12 @@ def met(*shares):
 def test_the_least_fleet_that_meets_a_level_is_found():
     found = Needs(met(0.5, 0.9, 0.96, 1.0), 1.0, 10)
     assert [int(found.instances(level)[0, 0, 0]) for level in (0.0, 0.4, 0.95, 0.99)] == [0, 1, 3, 4]
+
+
+def test_where_no_request_came_no_instance_is_needed():
+    found = Needs(np.full((MOST_INSTANCES, 1, 1, 1), np.nan), 1.0, 0)
+    assert found.instances()[0, 0, 0] == 0
+    assert found.swing.tolist() == [0.0]
 
 
 def test_a_level_that_no_fleet_meets_asks_for_more_than_were_tried():
@@ -48,7 +58,7 @@ def test_more_instances_meet_more_and_what_is_needed_serves():
 
 
 def test_above_the_price_no_late_fleet_is_cheaper_than_every_honest_one():
-    price, played = break_even_usd(two_hours(), NOON)
+    price, played = break_even(two_hours(), NOON)
     assert 0 < price < load_problem("mini").breach_prices_usd[0]
     honest = [score for _, score in played if min(score.attainment["IW-F"], score.attainment["IW-N"]) >= 0.95]
     late = [score for _, score in played if score not in honest]
@@ -60,9 +70,9 @@ def test_above_the_price_no_late_fleet_is_cheaper_than_every_honest_one():
 def test_a_day_that_no_fleet_serves_is_told():
     problem = load_problem("mini").with_overrides(horizon_s=3600.0)
     with pytest.raises(ValueError, match="no fleet holds the levels"):
-        break_even_usd(problem, NOON | {"scale": 50.0})
+        break_even(problem, NOON | {"scale": 50.0})
 
 
 def test_a_day_that_every_fleet_serves_is_told():
     with pytest.raises(InputError, match=r"azure: every fleet holds the levels .* take another day"):
-        break_even_usd(load_problem("azure"), {"day": "conv", "variant": 0})
+        break_even(load_problem("azure"), {"day": "conv", "variant": 0})
