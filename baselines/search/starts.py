@@ -20,7 +20,6 @@ from sageserve_env.workload import Workload
 
 STARTS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("oracle", {}),
-    ("oracle", {"head_room": 0.8}),
     ("oracle", {"head_room": 1.25}),
     ("forecast-program", {"replan_s": 900.0}),
     ("hpa", {}),
@@ -29,7 +28,7 @@ STARTS: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """Policies and their options where none are tuned for the problem."""
 
-SIZES = (1.0, 0.85, 1.15)
+SIZES = (1.0, 0.8, 0.9, 1.1, 1.25)
 """Factors on the instances of each."""
 
 

@@ -182,18 +182,25 @@ def _burst() -> Problem:
 
 def _storm() -> Problem:
     summary = "The fleet of Day with failures, outages, evictions and lead times that nobody knows"
-    prices = (0.8, 0.8, 0.8)
+    prices = (1.0, 1.0, 1.0)
     return replace(_day(), name="storm", id=IDS["storm"], summary=summary, fleet=storm_fleet(), breach_prices_usd=prices)
 
 
-GLOBE_SHARES = tuple(dict.fromkeys(UTC_OFFSETS_H, 1 / len(UTC_OFFSETS_H)).items())
+GLOBE_SHARES = {
+    "llama-3.1-8b": (("eastus2", 0.6), ("westus", 0.2), ("brazilsouth", 0.2)),
+    "qwen3-32b": (("koreacentral", 0.6), ("australiaeast", 0.25), ("germanywestcentral", 0.15)),
+    "llama-3.1-70b": (("westus", 0.6), ("eastus2", 0.2), ("brazilsouth", 0.2)),
+    "kimi-k2.5": (("germanywestcentral", 0.6), ("eastus2", 0.2), ("koreacentral", 0.2)),
+}
+"""Assumption: a model has its users around one region, and some in two others; all six regions can serve it."""
+
 GLOBE_CLOCKS_S = tuple((region, hours * HOUR_S) for region, hours in UTC_OFFSETS_H.items())
 
 
 def _globe() -> Problem:
     day = _day()
     assert isinstance(day.source, CurveSource)
-    traffic = tuple(replace(each, regions=GLOBE_SHARES) for each in day.source.traffic)
+    traffic = tuple(replace(each, regions=GLOBE_SHARES[each.model]) for each in day.source.traffic)
     return replace(
         day,
         name="globe",
@@ -201,7 +208,7 @@ def _globe() -> Problem:
         summary="Four models in six regions round the globe: money, carbon and latency, with traffic that follows the sun",
         fleet=globe_fleet(),
         source=CurveSource(traffic, GLOBE_CLOCKS_S),
-        breach_prices_usd=(2.0, 2.0, 2.0),
+        breach_prices_usd=(0.6, 0.6, 0.6),
     )
 
 
