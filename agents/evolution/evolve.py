@@ -104,11 +104,11 @@ def facts_of(problem: str) -> Facts:
 
 
 def first_weights(facts: Facts, settings: Settings) -> Reals:
-    """Where the search begins: the prior, with another agent's common weights, and its streams' where the problem is the same."""
+    """Where the search begins: the prior, with another agent's common weights, and its streams' where they are the same."""
     first = starts(len(facts.streams[0]))
     if settings.begin is not None:
         given = load_shared(Path(settings.begin))
-        if given.flat.shape == first.shape and given.facts.name == facts.name:
+        if given.facts.stream_names == facts.stream_names:
             return given.flat.copy()
         first[: len(COMMON)] = given.flat[: len(COMMON)]
     return first

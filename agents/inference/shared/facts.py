@@ -17,7 +17,7 @@ from sageserve_env.world.schema import TIERS, World
 Reals = NDArray[np.float64]
 Places = NDArray[np.int64]
 
-FLEET = ("target", "active", "provisioning")
+FLEET = ("target", "active", "provisioning", "spot_same_model")
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,12 @@ class Facts:
         """Model and VM type of each stream, both of shape (S,)."""
         model, kind = np.nonzero(self.capacity)
         return model, kind
+
+    @cached_property
+    def stream_names(self) -> list[str]:
+        """Model and VM type of each stream, S of them."""
+        models, kinds = self.world.models, self.world.vm_types
+        return [f"{models[model].name} on {kinds[kind].name}" for model, kind in zip(*self.streams, strict=True)]
 
     @cached_property
     def is_main(self) -> NDArray[np.bool_]:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from agents.inference.shared.apportion import settle
 from agents.inference.shared.demand import LEAST, Demand, logistic
 from agents.inference.shared.facts import FLEET, Facts, requests
-from agents.inference.shared.weights import COMMON, HORIZONS, STREAM, Weights
+from agents.inference.shared.weights import COMMON, HORIZONS, SOON, STREAM, Weights
 from sageserve_env.env.observation.encode import DAY_S, HOUR_S
 from sageserve_env.errors import InputError
 
@@ -37,8 +37,8 @@ class Sight:
     Attributes:
         bins: Interval of the day, shape (E,).
         held, short: Targets of streams, and those of them that wait for VMs, shape (E, R, S).
+        warm: Active and spot VMs of a stream that hold its model, in all regions, shape (E, S).
         interactive, batch: Arrivals of the last interval in instances' worth, shape (E, R, M).
-        fast: Those of IW-F.
         missed: Share of IW-F that missed its level, shape (E, M).
         waiting: Interactive requests, shape (E, M).
         busy: Utilization, mean over active instances, shape (E, M).
@@ -49,6 +49,7 @@ class Sight:
     bins: NDArray[np.int64]
     held: Reals
     short: Reals
+    warm: Reals
     interactive: Reals
     batch: Reals
     missed: Reals
@@ -156,6 +157,7 @@ class SharedPolicy:
             bins=np.rint(day * steps).astype(np.int64) % steps,
             held=held,
             short=np.maximum(held - there, 0.0),
+            warm=(fleet["active"] + fleet["spot_same_model"])[:, :, models, kinds].sum(axis=1),
             interactive=arrivals[..., 0] + arrivals[..., 1],
             batch=arrivals[..., 2],
             missed=((1.0 - seen[:, places["attainment"]]) * fast).sum(axis=1) / fast.sum(axis=1),
@@ -169,7 +171,9 @@ class SharedPolicy:
         """Whole instances of each region and stream, shape (E, R, S)."""
         w, models = self._by_env, self.facts.streams[0]
         shares = self._shares()
-        need = np.max([self._need(ahead, demand, level, shares) for ahead, demand in enumerate(demands)], axis=0)
+        needs = [self._need(ahead, demand, level, shares) for ahead, demand in enumerate(demands)]
+        soon, later = np.max(needs[:SOON], axis=0), np.max(needs[SOON:], axis=0)
+        need = np.maximum(soon, np.where(later > seen.warm, later, later * np.exp(w["warm"])))
         assert self._demand is not None
         total = (
             need * np.exp(self._boost[:, models]) + w["batch"] * shares * self._demand.batch.sum(axis=1)[:, models] * self._ratio

@@ -31,39 +31,43 @@ class Weight:
 
 
 def _reach(horizon: int) -> Weight:
-    starts = (0.0, 0.0, 0.0, -0.3, -1.0, -1.0)
+    starts = (0.0, 0.0, 0.0, 0.0, 0.0, -1.0)
     return Weight(
         f"reach{horizon}", starts[horizon], 0.3, f"logarithm of the part of the demand in {horizon} intervals to be ready for"
     )
 
 
+SOON = 3
+"""Intervals, the present one first, that a VM which holds its model can be started for."""
+
 COMMON = (
-    Weight("memory", -1.2, 0.5, "logit of what a new interval counts in the level of demand"),
+    Weight("memory", -0.7, 0.5, "logit of what a new interval counts in the level of demand"),
     Weight("trend", 0.0, 0.5, "how much of a difference between a fast level and the slow one is taken to go on"),
-    Weight("first", 0.0, 0.5, "logarithm of the level at the start, over a third of the fleet at the start"),
+    Weight("first", -0.5, 0.5, "logarithm of the level at the start, over a third of the fleet at the start"),
     *(_reach(horizon) for horizon in range(HORIZONS)),
-    Weight("linear", 0.2, 0.3, "logarithm of instances for each instance's worth of demand"),
-    Weight("root", 0.3, 0.3, "instances for the square root of that: head-room that larger fleets need less of"),
-    Weight("constant", 0.3, 0.3, "instances in any case"),
-    Weight("peak", -0.2, 0.3, "exponent on the demand's ratio to its level, in peaks"),
-    Weight("batch", 0.3, 0.3, "instances for each instance's worth of NIW that arrives"),
+    Weight("warm", -1.5, 0.5, "added for what comes later than ``SOON``, where VMs that hold the model would do"),
+    Weight("linear", 0.15, 0.3, "logarithm of instances for each instance's worth of demand"),
+    Weight("root", 0.1, 0.3, "instances for the square root of that: head-room that larger fleets need less of"),
+    Weight("constant", 0.25, 0.3, "instances in any case"),
+    Weight("peak", 0.0, 0.3, "exponent on the demand's ratio to its level, in peaks"),
+    Weight("batch", 0.4, 0.3, "instances for each instance's worth of NIW that arrives"),
     Weight("waiting", 0.0, 0.3, "instances for the logarithm of interactive requests that wait"),
-    Weight("busy", 0.0, 0.3, "instances for utilization above a half"),
+    Weight("busy", 0.3, 0.3, "instances for utilization above a half"),
     Weight("lost", 1.0, 0.3, "instances elsewhere for each that is wanted and cannot be had"),
-    Weight("correction", 0.5, 0.5, "rate at which misses of IW-F raise the demand that is planned for"),
-    Weight("tolerated", 0.03, 0.02, "share of misses at which it does neither rise nor fall"),
-    Weight("rounding", 0.2, 0.2, "part of an instance that is not rounded up"),
-    Weight("slack", 0.4, 0.2, "instances above the target that are let be"),
-    Weight("local", 0.7, 0.3, "exponent on a region's demand, where instances go"),
+    Weight("correction", 0.9, 0.5, "rate at which misses of IW-F raise the demand that is planned for"),
+    Weight("tolerated", 0.0, 0.02, "share of misses at which it does neither rise nor fall"),
+    Weight("rounding", 0.15, 0.2, "part of an instance that is not rounded up"),
+    Weight("slack", 0.2, 0.2, "instances above the target that are let be"),
+    Weight("local", 0.6, 0.3, "exponent on a region's demand, where instances go"),
     Weight("thrift", 0.5, 0.5, "exponent on a region's price, where instances go"),
-    Weight("route", 0.5, 1.0, "logit of the routing threshold"),
+    Weight("route", -0.4, 1.0, "logit of the routing threshold"),
     Weight("route_peak", 0.0, 1.0, "the same, for the logarithm of a peak's ratio"),
-    Weight("release", 0.0, 1.0, "logit of the higher NIW release level"),
+    Weight("release", 0.15, 1.0, "logit of the higher NIW release level"),
     Weight("release_peak", -2.0, 1.0, "the same, for the logarithm of a peak's ratio"),
     Weight("release_before", 0.0, 1.0, "the same, for the logarithm of the ratio of one that comes in ten minutes"),
     Weight("release_age", 0.0, 1.0, "the same, for the age of the oldest queued NIW over six hours"),
-    Weight("release_late", 0.5, 1.0, "the same, from 19:00 on, growing to midnight"),
-    Weight("release_low", 1.0, 1.0, "logit of the lower level as a share of the higher"),
+    Weight("release_late", 0.7, 1.0, "the same, from 19:00 on, growing to midnight"),
+    Weight("release_low", 1.2, 1.0, "logit of the lower level as a share of the higher"),
 )
 """The same for all endpoints."""
 
