@@ -13,7 +13,9 @@ from sageserve_env.cli.options import QuietOption
 def evaluate(
     policy: Annotated[
         str,
-        typer.Option("--policy", "-p", metavar="NAME|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."),
+        typer.Option(
+            "--policy", "-p", metavar="NAME|FOLDER|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."
+        ),
     ],
     env: Annotated[str, typer.Option("--env", "-e", metavar="ID", help="Id of an environment.")] = "SageServe/Mini-v0",
     episodes: Annotated[

@@ -1,4 +1,4 @@
-"""Who is evaluated: a policy by the name of an entry point, or a class of a module or a file; loaded in its own process only."""
+"""Who is evaluated: a policy by name, a saved agent, or a class of a module or a file; loaded in its own process only."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy as np
 
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.policy import installed_policies, load_policy, policy_name, policy_options
+from sageserve_env.evaluation.saved import SavedFolder, saved_folder
 
 VIEW = {"action_mode": str, "max_delta": int, "observation": str, "mask_in_observation": bool, "forecaster": str}
 """What an agent may choose of its environment, and as what: the form of actions and of observations."""
@@ -46,12 +47,12 @@ class Agent(Protocol):
 
 @dataclass(frozen=True)
 class Entrant:
-    """How a policy is named: ``NAME``, ``module:Class`` or ``FILE.py:Class``, each with options ``:name=value``.
+    """How a policy is named: ``NAME``, ``FOLDER``, ``module:Class`` or ``FILE.py:Class``, each with options ``:name=value``.
 
     Attributes:
         text: As it was given.
-        source: Name, module or path.
-        class_name: Of the class in a module or file; None for a name.
+        source: Name, folder of a saved agent, module or path.
+        class_name: Of the class in a module or file; None for a name or a folder.
         options: Arguments.
     """
 
@@ -74,6 +75,8 @@ class Entrant:
         source, *words = text.split(":")
         class_name = words.pop(0) if words and "=" not in words[0] else None
         entrant = cls(text, source, class_name, read_options(words))
+        if entrant.saved is not None:
+            return entrant
         if class_name is None and (source.endswith(".py") or source not in installed_policies()):
             if source.endswith(".py"):
                 raise InputError(f"--policy = '{text}' names no class; give FILE.py:Class")
@@ -88,8 +91,15 @@ class Entrant:
         return self.class_name is not None and self.source.endswith(".py")
 
     @property
+    def saved(self) -> SavedFolder | None:
+        """The saved agent that is named, if one is."""
+        return saved_folder(self.source) if self.class_name is None else None
+
+    @property
     def digest(self) -> str | None:
-        """Of the file's text, so that an evaluation does not go on with another; None where no file is named."""
+        """Of a file's text, or what decides a saved agent's actions, so that an evaluation goes on with no other; else None."""
+        if self.saved is not None:
+            return self.saved.digest
         return blake2b(Path(self.source).read_bytes(), digest_size=16).hexdigest() if self.is_file else None
 
     def load(self) -> Any:
@@ -98,6 +108,8 @@ class Entrant:
         Raises:
             InputError: There is no such class, or it does not take the options.
         """
+        if self.saved is not None:
+            return self.saved.load(**self.options)
         if self.class_name is None:
             return load_policy(self.source, **self.options)
         module = _file_module(Path(self.source)) if self.is_file else import_module(self.source)

@@ -72,6 +72,8 @@ def evaluate(
     order = held_out(problem)
     require_count("episodes", len(order) if episodes is None else episodes, 1, len(order))
     require_count("workers", workers, 1, MOST_WORKERS)
+    if entrant.saved is not None:
+        entrant.saved.require_env(problem.id)
     known = introduced(entrant, limits, is_bound)
     head = head_of(entrant, known, problem, limits, is_bound)
     evaluation = Evaluation(head)
