@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from agents.evolution.play import Player, Scores
 from agents.evolution.search import search_for
 from agents.evolution.settings import Settings
+from agents.inference.saved import load_agent, save_agent
 from agents.inference.shared import SharedPolicy
 from agents.inference.shared.facts import Facts
-from agents.inference.shared.files import load_shared, save_shared
 from agents.inference.shared.weights import COMMON, spreads, starts
 from baselines.capacity import LEVEL, load_capacity
 from sageserve_env.errors import InputError
@@ -89,11 +89,16 @@ def evolve(problem: str, settings: Settings, out: Path, seed: int = 0, report: R
             write_text(out / LOG, "".join(json.dumps(each) + "\n" for each in rows))
         if row.get("validation") and row["validation"]["cost"] < best.cost:
             best = Found(row["validation"]["cost"], search.mean.copy())
-            save_shared(out / BEST, SharedPolicy(facts, best.weights), generation=row["generation"], validation=row["validation"])
+            save_agent(out / BEST, SharedPolicy(facts, best.weights), problem, training=told_of(settings, seed, row), curve=rows)
         if report is not None:
             report(row)
     player.close()
     return SharedPolicy(facts, best.weights)
+
+
+def told_of(settings: Settings, seed: int, row: Row) -> Row:
+    """What a card tells of a training, at the generation of its best mean."""
+    return {"command": "python -m agents.evolution", "seed": seed, **asdict(settings), "best": row}
 
 
 def facts_of(problem: str) -> Facts:
@@ -107,7 +112,9 @@ def first_weights(facts: Facts, settings: Settings) -> Reals:
     """Where the search begins: the prior, with another agent's common weights, and its streams' where they are the same."""
     first = starts(len(facts.streams[0]))
     if settings.begin is not None:
-        given = load_shared(Path(settings.begin))
+        given = load_agent(settings.begin)
+        if not isinstance(given, SharedPolicy):
+            raise InputError(f"begin = '{settings.begin}' is no shared policy; give the folder of one")
         if given.facts.stream_names == facts.stream_names:
             return given.flat.copy()
         first[: len(COMMON)] = given.flat[: len(COMMON)]

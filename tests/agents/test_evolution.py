@@ -10,8 +10,8 @@ from agents.evolution import Settings, evolve, read_settings
 from agents.evolution.evolve import BEST, LOG, facts_of
 from agents.evolution.play import Player, Scores
 from agents.evolution.search import search_for
+from agents.inference.saved import load_agent, save_agent
 from agents.inference.shared import SharedPolicy
-from agents.inference.shared.files import load_shared, save_shared
 from agents.inference.shared.weights import COMMON, starts
 from sageserve_env.errors import InputError
 
@@ -61,13 +61,15 @@ def test_it_improves_on_where_it_began(tmp_path) -> None:
     facts, poor = facts_of("mini"), starts(1)
     names = [weight.name for weight in COMMON]
     poor[names.index("linear")], poor[names.index("root")] = -2.0, 0.0  # far too few instances
-    save_shared(tmp_path / "poor", SharedPolicy(facts, poor))
+    save_agent(tmp_path / "poor", SharedPolicy(facts, poor), "mini")
     settings = replace(TINY, generations=6, population=10, episodes=4, begin=str(tmp_path / "poor"), sigma=1.0)
     agent = evolve("mini", settings, tmp_path / "out", seed=0)
     player = Player(facts, horizon_s=settings.horizon_s)
     before, after = (player.held_out("validation", weights).usd.mean() for weights in (poor, agent.flat))
     assert after < 0.7 * before
-    np.testing.assert_array_equal(load_shared(tmp_path / "out" / BEST).flat, agent.flat)
+    loaded = load_agent(tmp_path / "out" / BEST)
+    assert isinstance(loaded, SharedPolicy)
+    np.testing.assert_array_equal(loaded.flat, agent.flat)
 
 
 def test_settings_are_read_and_refused(tmp_path) -> None:

@@ -5,10 +5,10 @@ import pytest
 from gymnasium.vector import AutoresetMode
 
 from agents.evolution.evolve import facts_of
+from agents.inference.saved import load_agent, save_agent
 from agents.inference.shared import SharedPolicy
 from agents.inference.shared.apportion import settle
 from agents.inference.shared.facts import Facts
-from agents.inference.shared.files import load_shared, save_shared
 from agents.inference.shared.weights import spreads, starts
 from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.errors import InputError
@@ -102,13 +102,21 @@ def test_settle_moves_as_little_as_it_can(mini: Facts) -> None:
 
 def test_a_saved_policy_is_the_same(tmp_path, mini: Facts) -> None:
     policy = SharedPolicy(mini, candidates(mini, 1)[0])
-    save_shared(tmp_path / "agent", policy, note="of a test")
-    loaded = load_shared(tmp_path / "agent")
+    save_agent(tmp_path / "agent", policy, "mini")
+    loaded = load_agent(tmp_path / "agent")
+    assert isinstance(loaded, SharedPolicy)
     np.testing.assert_array_equal(loaded.flat, policy.flat)
     np.testing.assert_array_equal(loaded.facts.capacity, mini.capacity)
-    (tmp_path / "agent" / "weights.npz").write_bytes(b"torn")
-    with pytest.raises(InputError, match="train the agent anew"):
-        load_shared(tmp_path / "agent")
+    settings = policy.settings()
+    for arrays in (
+        {},
+        {"weights": policy.flat[1:], "capacity": mini.capacity},
+        {"weights": policy.flat, "capacity": np.ones((1, 2))},
+    ):
+        with pytest.raises(InputError):
+            SharedPolicy.from_parts(settings, arrays)
+    with pytest.raises(InputError, match="'common' does not name"):
+        SharedPolicy.from_parts({**settings, "common": ["other"]}, policy.arrays())
 
 
 def test_weights_of_another_fleet_are_refused(mini: Facts) -> None:

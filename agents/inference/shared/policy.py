@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.inference.parts import require_arrays, require_settings
 from agents.inference.shared.apportion import settle
 from agents.inference.shared.demand import LEAST, Demand, logistic
 from agents.inference.shared.facts import FLEET, Facts, requests
@@ -103,12 +104,16 @@ class SharedPolicy:
             InputError: A part is missing, or is not of such a policy.
         """
         names = {"common": [w.name for w in COMMON], "stream": [w.name for w in STREAM]}
+        require_settings(settings, {"problem", *names})
         for name, known in names.items():
-            if settings.get(name) != known:
+            if settings[name] != known:
                 raise InputError(f"setting '{name}' does not name the weights of this package; train the agent anew")
-        if set(arrays) != {"weights", "capacity"} or not isinstance(settings.get("problem"), str):
-            raise InputError("the parts of a shared policy are a problem, weights and a capacity; train the agent anew")
-        return cls(Facts(settings["problem"], np.asarray(arrays["capacity"], np.float64)), arrays["weights"])
+        capacity = arrays.get("capacity", np.zeros((0, 0)))
+        if capacity.ndim != 2 or not isinstance(settings["problem"], str):
+            raise InputError("a shared policy has the name of a problem and a capacity of models on VM types; train the agent anew")
+        size = len(COMMON) + len(STREAM) * int((capacity > 0).sum())
+        require_arrays(arrays, {"weights": (size,), "capacity": capacity.shape})
+        return cls(Facts(settings["problem"], np.asarray(capacity, np.float64)), arrays["weights"])
 
     def reset(self, seed: int) -> None:
         """Begin an episode; there is nothing random."""
