@@ -191,7 +191,7 @@ class SharedPolicy:
         pull = np.maximum(ahead, LEAST) ** w["local"][:, :, None] * seen.price ** -w["thrift"][:, :, None]
         want = total[:, None, :] * pull / pull.sum(axis=1, keepdims=True)
         least = np.ceil(total - w["rounding"])
-        most = np.ceil(total - w["rounding"] + np.maximum(w["slack"], 0.0))
+        most = np.ceil(total - w["rounding"] + np.maximum(w["slack"], 0.0)) * (total > 0.0)
         whole = np.clip(seen.held.sum(axis=1), least, most)
         return settle(self.facts, seen.held, want, whole, seen.short > 0.0)
 

@@ -73,8 +73,8 @@ COMMON = (
 
 STREAM = (
     Weight("mix", 0.0, 0.3, "share of the model's demand that this VM type is to carry, before shares are brought to 1"),
-    Weight("stream_linear", 0.0, 0.2, "added to ``linear``"),
-    Weight("stream_constant", 0.0, 0.3, "added to ``constant``"),
+    Weight("stream_linear", 0.0, 0.5, "added to ``linear``"),
+    Weight("stream_constant", 0.0, 0.5, "added to ``constant``"),
     Weight("stream_peak", 0.0, 0.2, "added to ``peak``"),
 )
 """One of each for a stream: a model on a VM type, in every region."""
