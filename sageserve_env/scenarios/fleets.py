@@ -29,7 +29,7 @@ MINI_VMS = {"h100-x1": 12}
 DAY_VMS = {"h100-x1": 16, "h100-x4": 7, "h200-x8": 7}
 """Shared by two models each [A]: enough on the busiest day, if each hands on what the other needs."""
 
-BURST_VMS = {"h100-x1": 28, "h100-x4": 13, "h200-x8": 12}
+BURST_VMS = {"h100-x1": 26, "h100-x4": 12, "h200-x8": 11}
 """Room for its higher peaks, one model after the other [A]."""
 
 DAY_START = {"llama-3.1-8b": 3, "qwen3-32b": 4, "llama-3.1-70b": 3, "kimi-k2.5": 2}

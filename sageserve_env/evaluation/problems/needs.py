@@ -93,7 +93,8 @@ def play_needed(problem: Problem, instances: NDArray[np.int64], options: dict[st
     hour = np.minimum(np.arange(steps + ahead) * interval_s // HOUR_S, len(instances) - 1).astype(int)
     env.reset(seed=seed, options=options)
     for step in range(steps):
-        env.follow(_held(world, instances[hour[step : step + ahead + 1]].max(axis=0).ravel()))
+        if env.follow(_held(world, instances[hour[step : step + ahead + 1]].max(axis=0).ravel()))[3]:
+            break
     return episode_score(env)
 
 
@@ -160,17 +161,23 @@ def _alone(world: World, count: int) -> Knobs:
 
 
 def _met_by_hour(env: FleetEnv, knobs: Knobs, hours: int) -> NDArray[np.float64]:
-    """Share of the IW-F of each hour, region and model that was not late in it, shape (hours, R, M); NaN where none came."""
+    """Share of the IW-F of each hour, region and model that was not late in it, shape (hours, R, M); NaN where none came.
+
+    Once too many requests are in the system, nothing is met any more.
+    """
     hour = np.arange(env.setup.n_steps) * env.setup.problem.control_interval_s // HOUR_S
-    before, shares = _iw_f(env), []
+    before, is_over = _iw_f(env), False
+    met = np.zeros((hours, *before.shape[1:]))
     for number in range(hours):
         for _ in range(np.count_nonzero(hour == number)):
-            env.follow(knobs)
+            is_over = is_over or env.follow(knobs)[3]
+        if is_over and number < hours - 1:
+            break
         now = _iw_f(env)
         late, came = now - before
-        shares.append(np.where(came > 0, 1.0 - late / np.maximum(came, 1), np.nan))
+        met[number] = np.where(came > 0, 1.0 - late / np.maximum(came, 1), np.nan)
         before = now
-    return np.array(shares)
+    return met
 
 
 def _iw_f(env: FleetEnv) -> NDArray[np.int64]:
