@@ -15,6 +15,8 @@ from sageserve_env.errors import InputError
 
 N_STREAMS = {"mini": 1, "day": 6}
 
+DAY_CAPACITY = np.array([[6000.0, 0.0, 0.0], [2264.0, 16974.0, 0.0], [0.0, 5623.0, 13966.0], [0.0, 0.0, 5623.0]])
+
 
 @pytest.fixture(scope="module")
 def mini() -> Facts:
@@ -38,7 +40,7 @@ def rolled_regions(facts: Facts, observation: np.ndarray) -> np.ndarray:
 
 def test_streams_are_the_pairs_of_models_and_vm_types(mini: Facts) -> None:
     assert len(mini.streams[0]) == N_STREAMS["mini"]
-    day = Facts("day", np.array([[6000.0, 0, 0], [2264, 16974, 0], [0, 5623, 13966], [0, 0, 5623]]))
+    day = Facts("day", DAY_CAPACITY)
     assert len(day.streams[0]) == N_STREAMS["day"]
     assert day.is_main.tolist() == [True, False, True, False, True, True]
 
@@ -87,6 +89,19 @@ def test_a_peak_is_provisioned_before_it_comes(mini: Facts) -> None:
         totals.append(round(float((action[:3] + 1).sum() * 6)))
         observation = env.step(action)[0]
     assert totals[22] >= 2 * totals[17]  # ten minutes before 14:00, and half past one
+
+
+def test_vms_that_are_to_go_stay_until_others_are_there() -> None:
+    facts = Facts("day", DAY_CAPACITY)
+    policy, stream = SharedPolicy(facts, starts(6)), 1  # Qwen3-32B, which starts on h100-x1 and is to be on h100-x4
+    env = FleetEnv(problem="day", split="validation", horizon_s=3600.0, **SharedPolicy.VIEW)
+    observation, _ = env.reset(seed=1, options={"day": 0, "variant": 0, "start_s": 0.0})
+    held = []
+    for _ in range(8):
+        held.append(policy._see(observation[None].astype(float)).held[0, :, stream].sum())
+        observation = env.step(policy.act(observation))[0]
+    assert held[0] == held[3] == 12.0
+    assert held[-1] == 0.0
 
 
 def test_settle_moves_as_little_as_it_can(mini: Facts) -> None:

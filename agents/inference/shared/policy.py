@@ -38,6 +38,7 @@ class Sight:
     Attributes:
         bins: Interval of the day, shape (E,).
         held, short: Targets of streams, and those of them that wait for VMs, shape (E, R, S).
+        active: Active VMs of a stream in all regions, shape (E, S).
         warm: Active and spot VMs of a stream that hold its model, in all regions, shape (E, S).
         interactive, batch: Arrivals of the last interval in instances' worth, shape (E, R, M).
         missed: Share of IW-F that missed its level, shape (E, M).
@@ -50,6 +51,7 @@ class Sight:
     bins: NDArray[np.int64]
     held: Reals
     short: Reals
+    active: Reals
     warm: Reals
     interactive: Reals
     batch: Reals
@@ -162,6 +164,7 @@ class SharedPolicy:
             bins=np.rint(day * steps).astype(np.int64) % steps,
             held=held,
             short=np.maximum(held - there, 0.0),
+            active=fleet["active"][:, :, models, kinds].sum(axis=1),
             warm=(fleet["active"] + fleet["spot_same_model"])[:, :, models, kinds].sum(axis=1),
             interactive=arrivals[..., 0] + arrivals[..., 1],
             batch=arrivals[..., 2],
@@ -192,7 +195,8 @@ class SharedPolicy:
         want = total[:, None, :] * pull / pull.sum(axis=1, keepdims=True)
         least = np.ceil(total - w["rounding"])
         most = np.ceil(total - w["rounding"] + np.maximum(w["slack"], 0.0)) * (total > 0.0)
-        whole = np.clip(seen.held.sum(axis=1), least, most)
+        held = seen.held.sum(axis=1)
+        whole = np.where(self._bridges(seen, shares, least), held, np.clip(held, least, most))
         return settle(self.facts, seen.held, want, whole, seen.short > 0.0)
 
     @cached_property
@@ -201,6 +205,13 @@ class SharedPolicy:
         model, kind = self.facts.streams
         ratio: Reals = self._worth[model] / self.facts.capacity[model, kind]
         return ratio
+
+    def _bridges(self, seen: Sight, shares: Reals, least: Reals) -> NDArray[np.bool_]:
+        """Streams that are to serve nothing, and stay until those that are to serve their model are there; shape (E, S)."""
+        models = self.facts.streams[0]
+        is_late = (shares > 0.0) & (seen.active < least)
+        of_model = np.stack([is_late[:, models == model].any(axis=1) for model in models], axis=1)
+        return (shares == 0.0) & of_model
 
     def _shares(self) -> Reals:
         """Share of a model's demand that each stream carries, shape (E, S)."""
