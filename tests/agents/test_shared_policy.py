@@ -9,6 +9,7 @@ from agents.inference.saved import load_agent, save_agent
 from agents.inference.shared import SharedPolicy
 from agents.inference.shared.apportion import settle
 from agents.inference.shared.facts import Facts
+from agents.inference.shared.sight import see
 from agents.inference.shared.weights import spreads, starts
 from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.errors import InputError
@@ -98,7 +99,7 @@ def test_vms_that_are_to_go_stay_until_others_are_there() -> None:
     observation, _ = env.reset(seed=1, options={"day": 0, "variant": 0, "start_s": 0.0})
     held = []
     for _ in range(8):
-        held.append(policy._see(observation[None].astype(float)).held[0, :, stream].sum())
+        held.append(see(facts, observation[None].astype(float)).held[0, :, stream].sum())
         observation = env.step(policy.act(observation))[0]
     assert held[0] == held[3] == 12.0
     assert held[-1] == 0.0

@@ -72,6 +72,12 @@ class Facts:
         return model, kind
 
     @cached_property
+    def worth(self) -> Reals:
+        """Tokens/s of an instance on the VM type of each model that sustains most, shape (M,)."""
+        worth: Reals = self.capacity.max(axis=1)
+        return worth
+
+    @cached_property
     def stream_names(self) -> list[str]:
         """Model and VM type of each stream, S of them."""
         models, kinds = self.world.models, self.world.vm_types

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from agents.inference.parts import require_arrays, require_settings
 from agents.inference.shared.apportion import settle
 from agents.inference.shared.demand import LEAST, Demand, logistic
-from agents.inference.shared.facts import FLEET, Facts, requests
+from agents.inference.shared.facts import Facts
+from agents.inference.shared.sight import Sight, see
 from agents.inference.shared.weights import COMMON, HORIZONS, SOON, STREAM, Weights
 from sageserve_env.env.observation.encode import DAY_S, HOUR_S
 from sageserve_env.errors import InputError
@@ -26,40 +26,8 @@ LEAST_TOTAL = 0.5
 FORGETS, LEAST_BOOST, MOST_BOOST = 0.97, -0.3, 0.6
 """Of the correction by misses: what is left of it after an interval, and its bounds, as a logarithm."""
 
-AGE_S = 6 * HOUR_S
 LATE_H, LAST_H = 19.0, 23.0
 """Hours of the problem's clock from which on NIW is released for the end of the day, and by which all is."""
-
-
-@dataclass
-class Sight:
-    """An observation of E environments in physical units.
-
-    Attributes:
-        bins: Interval of the day, shape (E,).
-        held, short: Targets of streams, and those of them that wait for VMs, shape (E, R, S).
-        active: Active VMs of a stream in all regions, shape (E, S).
-        warm: Active and spot VMs of a stream that hold its model, in all regions, shape (E, S).
-        interactive, batch: Arrivals of the last interval in instances' worth, shape (E, R, M).
-        missed: Share of IW-F that missed its level, shape (E, M).
-        waiting: Interactive requests, shape (E, M).
-        busy: Utilization, mean over active instances, shape (E, M).
-        oldest: Age of the oldest queued NIW over six hours, shape (E, M).
-        price: Of a stream's VMs by region over the mean, shape (E, R, S).
-    """
-
-    bins: NDArray[np.int64]
-    held: Reals
-    short: Reals
-    active: Reals
-    warm: Reals
-    interactive: Reals
-    batch: Reals
-    missed: Reals
-    waiting: Reals
-    busy: Reals
-    oldest: Reals
-    price: Reals
 
 
 class SharedPolicy:
@@ -127,7 +95,7 @@ class SharedPolicy:
 
     def act_all(self, observations: NDArray[np.float32]) -> NDArray[np.float32]:
         """Actions, shape (E, A), for the observations of all environments, shape (E, O), which all began together."""
-        seen = self._see(observations.astype(np.float64))
+        seen = see(self.facts, observations.astype(np.float64))
         if self._demand is None:
             self._demand = Demand(self.facts, self._by_env, len(observations))
             self._boost = np.zeros_like(seen.missed)
@@ -139,41 +107,6 @@ class SharedPolicy:
         demands = [level * self._demand.ratios(seen.bins, ahead) for ahead in range(HORIZONS)]
         targets = self._targets(seen, level, demands)
         return self._action(seen, targets, self._model_knobs(seen, level, demands))
-
-    @cached_property
-    def _worth(self) -> Reals:
-        """Tokens/s of an instance on the VM type of each model that sustains most, shape (M,)."""
-        worth: Reals = self.facts.capacity.max(axis=1)
-        return worth
-
-    def _see(self, seen: Reals) -> Sight:
-        """Entries in physical units."""
-        facts, places = self.facts, self.facts.places
-        models, kinds = facts.streams
-        arrivals = seen[:, places["arrivals"]] * (facts.rate_scale / self._worth)[None, :, :, None]
-        fleet = {name: np.rint(seen[:, places[name]] * facts.vms[None, :, None, :]) for name in FLEET}
-        held = fleet["target"][:, :, models, kinds]
-        there = (fleet["active"] + fleet["provisioning"])[:, :, models, kinds]
-        active = fleet["active"].sum(axis=3)
-        fast = arrivals[..., 0] + LEAST
-        sine, cosine = seen[:, places["clock"]].T
-        steps = facts.calendar.shape[2]
-        day = np.arctan2(sine, cosine) / (2.0 * np.pi) % 1.0
-        price = np.ones((1, 1, 1)) if "price" not in places else seen[:, places["price"]][:, :, None]
-        return Sight(
-            bins=np.rint(day * steps).astype(np.int64) % steps,
-            held=held,
-            short=np.maximum(held - there, 0.0),
-            active=fleet["active"][:, :, models, kinds].sum(axis=1),
-            warm=(fleet["active"] + fleet["spot_same_model"])[:, :, models, kinds].sum(axis=1),
-            interactive=arrivals[..., 0] + arrivals[..., 1],
-            batch=arrivals[..., 2],
-            missed=((1.0 - seen[:, places["attainment"]]) * fast).sum(axis=1) / fast.sum(axis=1),
-            waiting=requests(seen[:, places["waiting"]]).sum(axis=(1, 3)),
-            busy=(seen[:, places["utilization"]] * active).sum(axis=1) / np.maximum(active.sum(axis=1), 1.0),
-            oldest=seen[:, places["oldest"]].max(axis=1) * (DAY_S / AGE_S),
-            price=facts.list_price[None] * price,
-        )
 
     def _targets(self, seen: Sight, level: Reals, demands: list[Reals]) -> Reals:
         """Whole instances of each region and stream, shape (E, R, S)."""
@@ -203,7 +136,7 @@ class SharedPolicy:
     def _ratio(self) -> Reals:
         """Instances of a stream for one of its model's largest, shape (S,)."""
         model, kind = self.facts.streams
-        ratio: Reals = self._worth[model] / self.facts.capacity[model, kind]
+        ratio: Reals = self.facts.worth[model] / self.facts.capacity[model, kind]
         return ratio
 
     def _bridges(self, seen: Sight, shares: Reals, least: Reals) -> NDArray[np.bool_]:
