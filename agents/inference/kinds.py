@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.inference.equivariant import Equivariant
 from agents.inference.mlp import Mlp
+from agents.inference.shared import SharedPolicy
 from sageserve_env.evaluation.locked.entrant import Agent
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -48,5 +49,5 @@ class SavedAgent(Agent, Protocol):
         ...
 
 
-KINDS: dict[str, type[Any]] = {kind.KIND: kind for kind in (Mlp, Equivariant)}
+KINDS: dict[str, type[Any]] = {kind.KIND: kind for kind in (Mlp, Equivariant, SharedPolicy)}
 """Classes of :class:`SavedAgent` by kind: a card names one of these, and nothing else can be loaded."""

@@ -1,0 +1,164 @@
+"""Generation by generation: ask, play, tell, log; and every few generations the mean on the validation split."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from agents.evolution.play import Player, Scores
+from agents.evolution.search import search_for
+from agents.evolution.settings import Settings
+from agents.inference.saved import load_agent, save_agent
+from agents.inference.shared import SharedPolicy
+from agents.inference.shared.facts import Facts
+from agents.inference.shared.weights import COMMON, spreads, starts
+from baselines.capacity import LEVEL, load_capacity
+from sageserve_env.errors import InputError
+from sageserve_env.scenarios import load_problem
+from sageserve_env.writing import write_text
+
+LOG, TASK = "log.jsonl", "task.json"
+"""Files of an evolution: a row for each generation, and what is evolved how; the best agent lies in ``best/``."""
+
+BEST = "best"
+
+Reals = NDArray[np.float64]
+Row = dict[str, Any]
+Report = Callable[[Row], None]
+"""Called with the log's row after each generation."""
+
+
+@dataclass
+class Found:
+    """The best mean so far.
+
+    Attributes:
+        cost: On the validation split, with penalties.
+        weights: Shape (W,).
+    """
+
+    cost: float
+    weights: Reals
+
+
+def evolve(problem: str, settings: Settings, out: Path, seed: int = 0, report: Report | None = None) -> SharedPolicy:
+    """Evolve the shared policy on the train split of a problem, or go on where the folder's log ends.
+
+    The log holds all costs, and the search is a function of the seed and the costs: it is asked and told again what the log says,
+    and what follows is, bit for bit, what the uninterrupted evolution would have done.
+
+    Args:
+        problem: Name of a problem.
+        settings: How.
+        out: Folder; gets the log, the task and the best agent.
+        seed: Of proposals and episodes, >= 0.
+        report: Called after each generation.
+
+    Returns:
+        The mean that cost least on the validation split.
+
+    Raises:
+        InputError: The folder is of another evolution, or a problem or folder cannot be used.
+        MissingExtra: The extra ``tune`` is not installed.
+    """
+    facts = facts_of(problem)
+    start = first_weights(facts, settings)
+    rows = _opened(out, {"problem": problem, "seed": seed, "start": start.tolist(), **asdict(settings)})
+    search = search_for(settings, start, spreads(len(facts.streams[0])), seed)
+    player, best = Player(facts, settings.threads, settings.horizon_s), Found(np.inf, start)
+    began = time.perf_counter() - (rows[-1]["wall_s"] if rows else 0.0), time.process_time() - (rows[-1]["cpu_s"] if rows else 0.0)
+    for generation in range(settings.generations):
+        candidates = search.ask()
+        if generation < len(rows):
+            row = rows[generation]
+            search.tell(np.array(row["costs"]))
+        else:
+            row = _played(player, candidates, generation, seed, settings)
+            search.tell(np.array(row["costs"]))
+            if (generation + 1) % settings.validate_every == 0:
+                row["validation"] = _validated(player, search.mean, settings)
+            row |= {"wall_s": time.perf_counter() - began[0], "cpu_s": time.process_time() - began[1]}
+            rows.append(row)
+            write_text(out / LOG, "".join(json.dumps(each) + "\n" for each in rows))
+        if row.get("validation") and row["validation"]["cost"] < best.cost:
+            best = Found(row["validation"]["cost"], search.mean.copy())
+            save_agent(out / BEST, SharedPolicy(facts, best.weights), problem, training=told_of(settings, seed, row), curve=rows)
+        if report is not None:
+            report(row)
+    player.close()
+    return SharedPolicy(facts, best.weights)
+
+
+def told_of(settings: Settings, seed: int, row: Row) -> Row:
+    """What a card tells of a training, at the generation of its best mean."""
+    return {"command": "python -m agents.evolution", "seed": seed, **asdict(settings), "best": row}
+
+
+def facts_of(problem: str) -> Facts:
+    """What a problem tells, with capacities by simulation for the sizes of its requests."""
+    found = load_problem(problem)
+    workload = found.sample("train", np.random.default_rng(0)).workload
+    return Facts(problem, load_capacity(found.world(), LEVEL, workload))
+
+
+def first_weights(facts: Facts, settings: Settings) -> Reals:
+    """Where the search begins: the prior, with another agent's common weights, and its streams' where they are the same."""
+    first = starts(len(facts.streams[0]))
+    if settings.begin is not None:
+        given = load_agent(settings.begin)
+        if not isinstance(given, SharedPolicy):
+            raise InputError(f"begin = '{settings.begin}' is no shared policy; give the folder of one")
+        if given.facts.stream_names == facts.stream_names:
+            return given.flat.copy()
+        first[: len(COMMON)] = given.flat[: len(COMMON)]
+    return first
+
+
+def _opened(out: Path, task: dict[str, Any]) -> list[Row]:
+    """The rows of the folder's log; none where it is new.
+
+    Raises:
+        InputError: The folder is of another task, or cannot be made or read. More generations are the same task.
+    """
+    told = json.loads(json.dumps(task))
+    generations = told.pop("generations")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if not (out / TASK).exists():
+            write_text(out / TASK, json.dumps(told, indent=1) + "\n")
+        found = json.loads((out / TASK).read_text(encoding="utf-8"))
+        log = out / LOG
+        rows: list[Row] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+    except OSError as error:
+        raise InputError(f"out = '{out}' cannot be used ({error.strerror}); choose another folder") from None
+    except ValueError:
+        raise InputError(f"out = '{out}' holds files that are none of an evolution; choose another folder") from None
+    if found != told:
+        raise InputError(f"out = '{out}' holds another evolution; choose another folder, or its problem, settings and seed")
+    return rows[:generations]
+
+
+def _played(player: Player, candidates: Reals, generation: int, seed: int, settings: Settings) -> Row:
+    """Play a generation on train episodes of its own."""
+    rng = np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(generation,)))
+    scores = player.train(candidates, rng.integers(2**31, size=settings.episodes).tolist())
+    costs = scores.cost(settings.penalty, settings.worst, settings.margins)
+    return {
+        "generation": generation,
+        "costs": costs.tolist(),
+        "usd": float(scores.usd.mean()),
+        "feasible": float(scores.is_feasible.mean()),
+    }
+
+
+def _validated(player: Player, weights: Reals, settings: Settings) -> Row:
+    """The mean on the validation split."""
+    scores: Scores = player.held_out("validation", weights)
+    return {"cost": float(scores.cost(settings.penalty, settings.worst, settings.margins)[0]), **scores.summary()}
