@@ -13,11 +13,12 @@ from baselines.search.moves import Moves
 from baselines.search.plan import FORMAT, Plan, episode_identity
 from baselines.search.player import Candidate, Course, Player, Sums, score_of
 from baselines.search.schedule import Room, Schedule
-from baselines.search.starts import starts
+from baselines.search.starts import of_agent, starts
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.anchors import plans_digest
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore
+from sageserve_env.evaluation.saved import saved_folder
 from sageserve_env.scenarios import Problem
 from sageserve_env.scenarios.options import check_variant, choose_window
 from sageserve_env.world.checks import require_count, require_within
@@ -43,6 +44,7 @@ class Search:
         split: Whose episodes.
         seed: Of the changes that are tried.
         hours: First hours of each episode; None: all.
+        agent: A saved agent whose fleets are a start, too, as ``sageserve evaluate --policy`` takes it; None: none.
 
     Raises:
         InputError: There is no such split, or a number is out of its range.
@@ -52,6 +54,7 @@ class Search:
     split: str = "test"
     seed: int = 0
     hours: float | None = None
+    agent: str | None = None
 
     def __post_init__(self) -> None:
         """Check."""
@@ -60,6 +63,21 @@ class Search:
             require_within("hours", self.hours, 1e-3, 24.0 * 366, "hours")
         if not self.problem.split(self.split).held_out():
             raise InputError(f"split = '{self.split}' of '{self.problem.name}' lists no episodes; choose validation or test")
+        self.loaded_agent()
+
+    def loaded_agent(self) -> Any:
+        """The agent, or None.
+
+        Raises:
+            InputError: There is no such agent, or it was made for another problem.
+        """
+        if self.agent is None:
+            return None
+        saved = saved_folder(self.agent)
+        if saved is None:
+            raise InputError(f"agent = '{self.agent}' is no saved agent; give its folder, or agents/NAME of a shipped one")
+        saved.require_env(self.problem.id)
+        return saved.load()
 
     @property
     def horizon_s(self) -> float | None:
@@ -85,7 +103,8 @@ class Search:
     def command(self, evaluations: int) -> str:
         """The command that finds the same plans."""
         hours = "" if self.hours is None else f" --hours {self.hours:g}"
-        what = f"--env {self.problem.id} --split {self.split}{hours}"
+        agent = "" if self.agent is None else f" --agent {self.agent}"
+        what = f"--env {self.problem.id} --split {self.split}{hours}{agent}"
         return f"sageserve search {what} --evaluations {evaluations} --seed {self.seed}"
 
     def env(self) -> FleetEnv:
@@ -140,7 +159,7 @@ def find(
         if plan is None:
             kept, plan = begin(search, episode, player, rng)
         else:
-            kept = player.play([Schedule.unpacked(plan.schedule)])[0]
+            kept, plan = resume(search, episode, player, plan)
             rng.bit_generator.state = plan.random_state
         report(plan)
         while plan.evaluations < evaluations and time.monotonic() < until_s:
@@ -162,7 +181,7 @@ def begin(search: Search, episode: dict[str, Any], player: Player, rng: np.rando
         InputError: None can play the problem.
     """
     env = search.env()
-    schedules = starts(env, player.room, episode, EPISODE_SEED)
+    schedules = starts(env, player.room, episode, EPISODE_SEED) | agent_starts(search, env, episode, player)
     env.close()
     if not schedules:
         raise InputError(f"no reference policy can play '{search.problem.name}'; search one whose world has one pool")
@@ -184,6 +203,27 @@ def begin(search: Search, episode: dict[str, Any], player: Player, rng: np.rando
         random_state={},
     )
     return kept, standing(plan, kept, len(schedules), rng)
+
+
+def resume(search: Search, episode: dict[str, Any], player: Player, plan: Plan) -> tuple[Course, Plan]:
+    """Where an earlier search stood, or what the agent does where that is better."""
+    kept = player.play([Schedule.unpacked(plan.schedule)])[0]
+    env = search.env()
+    for name, schedule in agent_starts(search, env, episode, player).items():
+        course = player.play([schedule])[0]
+        plan = replace(plan, evaluations=plan.evaluations + 1)
+        if promise(course.score) < promise(kept.score):
+            kept, plan = course, replace(plan, start=name, start_usd=course.score.usd, start_shortfall=course.score.shortfall)
+    env.close()
+    return kept, plan
+
+
+def agent_starts(search: Search, env: FleetEnv, episode: dict[str, Any], player: Player) -> dict[str, Schedule]:
+    """The agent's schedule by its name, where there is an agent and a whole episode is played."""
+    agent = search.loaded_agent()
+    if agent is None or search.hours is not None:
+        return {}
+    return {str(search.agent): of_agent(env, player.room, agent, episode, EPISODE_SEED)}
 
 
 def promise(score: EpisodeScore) -> float:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.search.schedule import Room, Schedule
+from baselines.search.schedule import PARTS, Room, Schedule
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, load_policy
@@ -91,6 +91,25 @@ def _recorded(
             scaled = room.fit(np.rint(size * targets).astype(np.int64))
             found[label if size == 1 else f"{label} x{size:g}"] = Schedule.holding(scaled, env.setup.world)
     return found
+
+
+def of_agent(search_env: FleetEnv, room: Room, agent: Any, options: dict[str, Any], seed: int) -> Schedule:
+    """The fleets that a saved agent had in the episode; where it sets knobs, their medians."""
+    setup = search_env.setup
+    env = FleetEnv(problem=setup.problem, split=setup.split, **agent.VIEW)
+    observation, info = env.reset(seed=seed, options=options)
+    agent.reset(seed)
+    fleets, actions, is_over = [], [], False
+    while not is_over:
+        actions.append(np.asarray(agent.act(observation, info.get("action_mask")), np.float64).ravel())
+        observation, _, _, is_over, info = env.step(actions[-1])
+        fleets.append(fleet_of(env.telemetry()))
+    held = Schedule.holding(room.fit(np.array(fleets)), setup.world)
+    if agent.VIEW.get("action_mode") != "knobs":
+        return held
+    parts = np.rint(PARTS * (np.median(actions, axis=0)[-3 * held.routing.size :] + 1) / 2).astype(np.int64).clip(0, PARTS)
+    routing, high, low = parts.reshape(3, -1)
+    return replace(held, routing=routing, release=np.stack([high, np.minimum(low, high)], axis=1))
 
 
 def tuned_or(name: str, options: dict[str, Any], problem: str) -> Policy:

@@ -27,6 +27,10 @@ def search(
     ] = 20_000,
     minutes: Annotated[float | None, typer.Option("--minutes", metavar="M", help="Stop each episode after M minutes.")] = None,
     seed: Annotated[int, typer.Option("--seed", help="Seed of the changes that are tried; the episodes are always the same.")] = 0,
+    agent: Annotated[
+        str | None,
+        typer.Option("--agent", metavar="AGENT", help="Begin with the fleets of a saved agent, too."),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Plans (.json); goes on from them where they are there.")
     ] = None,
@@ -50,7 +54,7 @@ def search(
     from sageserve_env.world.checks import require_within
 
     searching = import_module("baselines.search")
-    chosen = searching.Search(load_problem(problem_name(env, "--env")), split, seed, hours)
+    chosen = searching.Search(load_problem(problem_name(env, "--env")), split, seed, hours, agent)
     episodes = chosen.episodes(day, variant)
     if minutes is not None:
         require_within("--minutes", minutes, 0, 1e6, "minutes")
