@@ -1,0 +1,198 @@
+"""What the pages tell, gathered from a board: its verified tables, and what submissions say of themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.problems.episodes import LEVELS
+from sageserve_env.leaderboard.board import Board
+from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NAMES
+from sageserve_env.leaderboard.page.formats import percent
+from sageserve_env.leaderboard.page.scores import Scores, scores_by_episode
+from sageserve_env.leaderboard.replay import Job
+from sageserve_env.leaderboard.standings import Ranking, Standing, ranking
+from sageserve_env.leaderboard.submission.entry import Entry, read_entry
+from sageserve_env.leaderboard.submission.record import Submission
+from sageserve_env.leaderboard.table import VerifiedEpisode, read_table
+from sageserve_env.scenarios import Problem
+from sageserve_env.world.schema import TIERS
+
+
+@dataclass(frozen=True)
+class Place:
+    """A row of a problem's table.
+
+    Attributes:
+        standing: Where it stands.
+        submission: What it says of itself.
+        opens, closes: Whether it is the first, or the last, of its tier.
+    """
+
+    standing: Standing
+    submission: Submission
+    opens: bool = False
+    closes: bool = False
+
+    @property
+    def name(self) -> str:
+        """Of the submission."""
+        return self.standing.name
+
+    @property
+    def marks(self) -> list[str]:
+        """What a reader must know of it."""
+        ends = {ANCHOR: "score 0", HINDSIGHT: "score 1"}
+        found = ["bound"] if self.standing.entry.is_bound else []
+        found += ["null"] if self.standing.is_null else ["canary"] if self.name in NAMES else []
+        return found + ([ends[self.name]] if self.name in ends else [])
+
+    @property
+    def missed(self) -> str:
+        """The levels that it misses, with the worst share and the level, in per cent."""
+        worst, levels = self.standing.figures["missed"], dict(zip(TIERS, LEVELS, strict=True))
+        parts = [f"{tier} {percent(share)} of {100 * levels[tier]:g} %" for tier, share in worst.items()]
+        overfull = self.standing.figures["overfull"]
+        return ", ".join(parts + ([f"{overfull} episodes cut short"] if overfull else []))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that are sorted among themselves."""
+
+    title: str
+    places: list[Place]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A problem and its entries.
+
+    Attributes:
+        problem: The problem as it is now.
+        found: The standings; None where nobody has entered.
+        groups: Ranked policies, those that miss a level, and bounds, as far as there are any.
+        jobs: By entry, the first episode of the protocol, to be played again.
+    """
+
+    problem: Problem
+    found: Ranking | None
+    groups: list[Group]
+    jobs: dict[str, Job]
+
+    @property
+    def places(self) -> list[Place]:
+        """All rows."""
+        return [place for group in self.groups for place in group.places]
+
+    @property
+    def best(self) -> Place | None:
+        """The first ranked policy."""
+        return next((place for place in self.places if place.standing.place == 1), None)
+
+    def place(self, name: str) -> Place | None:
+        """An entry's row; None where it has not entered."""
+        return next((place for place in self.places if place.name == name), None)
+
+    @property
+    def scores_episodes(self) -> int:
+        """Episodes that have both anchors."""
+        scaled = [place.standing.figures["normalised"] for place in self.places]
+        return max((each["episodes"] for each in scaled if each is not None), default=0)
+
+
+@dataclass(frozen=True)
+class DayRow:
+    """What a policy did on a test day, under all its perturbations.
+
+    Attributes:
+        day: Name.
+        episodes, held: How many, and in how many of them every level was held.
+        usd, vm_usd, breaches: Means of an episode.
+        worst: Least attainment of each tier.
+        score: Mean of the episodes that have both anchors; None where none has.
+    """
+
+    day: str
+    episodes: int
+    held: int
+    usd: float
+    vm_usd: float
+    breaches: float
+    worst: dict[str, float]
+    score: float | None
+
+
+def sections(board: Board) -> list[Section]:
+    """All problems of a board.
+
+    Raises:
+        InputError: A table is of a problem that is no more, or has an entry that is no submission any more.
+    """
+    entries = {name: read_entry(board.submissions / name, board) for name in board.names()}
+    return [section(board, env, entries) for env in board.ids]
+
+
+def section(board: Board, env: str, entries: dict[str, Entry]) -> Section:
+    """A problem of a board."""
+    ground, path = board.ground(env), board.table_file(env)
+    if not path.is_file():
+        return Section(ground.problem, None, [], {})
+    table = read_table(path)
+    if table.digests != ground.digests:
+        raise InputError(f"'{path}' is of a problem that is no more; run sageserve leaderboard verify")
+    jobs = {}
+    for each in table.entries:
+        entry = entries.get(each.name)
+        if entry is None or entry.submission is None or env not in entry.episodes:
+            raise InputError(f"'{path}' has '{each.name}', which is no submission any more; run sageserve leaderboard verify")
+        jobs[each.name] = Job(each.name, entry.episodes[env][0], entry.submission.entries[env].view, ground.problem)
+    found = ranking(table)
+    submissions = {name: entry.submission for name, entry in entries.items() if entry.submission is not None}
+    return Section(ground.problem, found, list(groups(found, submissions)), jobs)
+
+
+def groups(found: Ranking, submissions: dict[str, Submission]) -> Iterator[Group]:
+    """The rows of a ranking."""
+    titled = {
+        "Feasible policies": found.ranked,
+        "Policies that miss a level": found.infeasible,
+        "Bounds, which know the future": found.bounds,
+    }
+    for title, standings in titled.items():
+        tiers = [each.tier for each in standings]
+        rows = [
+            Place(each, submissions[each.name], tiers[:n].count(each.tier) == 0, tiers[n + 1 :].count(each.tier) == 0)
+            for n, each in enumerate(standings)
+        ]
+        if rows:
+            yield Group(title, rows)
+
+
+def day_rows(place: Place, found: Ranking) -> list[DayRow]:
+    """A policy's test days, in the order of the protocol."""
+    episodes = place.standing.entry.episodes
+    scores = scores_by_episode(place.standing, found)
+    days: dict[str, list[VerifiedEpisode]] = {}
+    for each in episodes:
+        days.setdefault(each.day, []).append(each)
+    return [day_row(day, mine, scores) for day, mine in days.items()]
+
+
+def day_row(day: str, episodes: list[VerifiedEpisode], scores: Scores) -> DayRow:
+    """One of them."""
+    found = [each.score for each in episodes]
+    scored = [scores[each.day, each.variant] for each in episodes if (each.day, each.variant) in scores]
+    return DayRow(
+        day=day,
+        episodes=len(found),
+        held=sum(each.is_feasible for each in found),
+        usd=float(np.mean([each.usd for each in found])),
+        vm_usd=float(np.mean([each.terms["vm_usd"] for each in found])),
+        breaches=float(np.mean([each.breaches for each in found])),
+        worst={tier: min(each.attainment[tier] for each in found) for tier in TIERS},
+        score=float(np.mean(scored)) if scored else None,
+    )
