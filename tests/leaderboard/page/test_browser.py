@@ -1,4 +1,4 @@
-"""The pages in Chromium, from the disk: nothing on the console, tables sort, the slider moves, the theme stays, nothing overflows."""
+"""The pages in Chromium, from the disk: no complaint, tables sort, the slider moves, the theme stays, nothing overflows."""
 
 import json
 
@@ -38,10 +38,11 @@ def column(page, group: int, index: int) -> list[str]:
 
 
 def names(page, group: int) -> list[str]:
-    return page.execute_script(
-        "return [...document.querySelector('.standings').tBodies[arguments[0]].querySelectorAll('th a')].map(a => a.textContent)",
-        group,
+    """Policies of a group of the standings, in order."""
+    script = (
+        "return [...document.querySelector('.standings').tBodies[arguments[0]].querySelectorAll('th a')].map(a => a.textContent)"
     )
+    return page.execute_script(script, group)
 
 
 def requested(page) -> set[str]:
@@ -69,7 +70,8 @@ def test_nothing_overflows(site, show, width):
         outside = page.execute_script("""
             const out = each => { const box = each.getBoundingClientRect(); return box.right > innerWidth + 1 || box.left < -1; };
             const hidden = each => each.closest(".scroll") || each.closest(".skip, .slider label, #theme b");
-            return [...document.querySelectorAll("main *, header *")].filter(each => !hidden(each) && out(each)).map(each => each.outerHTML.slice(0, 90));
+            const all = [...document.querySelectorAll("main *, header *")];
+            return all.filter(each => !hidden(each) && out(each)).map(each => each.outerHTML.slice(0, 90));
         """)
         assert outside == [], path.name
 
