@@ -7,7 +7,6 @@ from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from sageserve_env.leaderboard.submission.folder import RECORD
 from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedTable, read_table
 from sageserve_env.leaderboard.tree import write_tables
 from sageserve_env.leaderboard.verify import verify
@@ -37,6 +36,14 @@ def invented(table: VerifiedTable, usd: dict[str, float]) -> VerifiedTable:
     return replace(table, entries=rows)
 
 
+def crowded(table: VerifiedTable, count: int) -> VerifiedTable:
+    """A table with as many more entries, feasible ones and others, of long names."""
+    rows = [replace(table.entry("fast"), name=f"a-policy-of-some-team-number-{n}") for n in range(0, count, 2)]
+    feasible = [cheap(entry, 600.0 + 11 * number) for number, entry in enumerate(rows)]
+    late = [replace(table.entry("mine"), name=f"another-policy-of-a-team-number-{n}") for n in range(1, count, 2)]
+    return replace(table, entries=(*table.entries, *feasible, *late))
+
+
 def cheap(entry: VerifiedEntry, usd: float) -> VerifiedEntry:
     """An entry whose episodes have no breach, and cost so much for VMs."""
     episodes = []
@@ -48,10 +55,6 @@ def cheap(entry: VerifiedEntry, usd: float) -> VerifiedEntry:
 
 def table_of(sample: Sample) -> VerifiedTable:
     return read_table(sample.root / "verified" / "mini.json")
-
-
-def say_of(sample: Sample, name: str) -> str:
-    return (sample.folder(name) / RECORD).read_text()
 
 
 @dataclass

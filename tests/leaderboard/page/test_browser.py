@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from sageserve_env.leaderboard.page.formats import short
 from tests.leaderboard.page.pages import pages
 
 pytestmark = pytest.mark.browser
@@ -39,10 +40,8 @@ def column(page, group: int, index: int) -> list[str]:
 
 def names(page, group: int) -> list[str]:
     """Policies of a group of the standings, in order."""
-    script = (
-        "return [...document.querySelector('.standings').tBodies[arguments[0]].querySelectorAll('th a')].map(a => a.textContent)"
-    )
-    return page.execute_script(script, group)
+    links = "document.querySelector('.standings').tBodies[arguments[0]].querySelectorAll('th a')"
+    return page.execute_script(f"return [...{links}].map(link => link.textContent)", group)
 
 
 def requested(page) -> set[str]:
@@ -125,7 +124,8 @@ def test_the_slider_moves_all_that_it_should(show):
     data = json.loads(page.execute_script("return document.getElementById('replay-data').textContent"))
     assert texts(page, "#clock") == data["times"][-1:]
     assert texts(page, ".fleet td b") == [str(region[-1]) for model in data["fleet"]["active"] for region in model]
-    assert texts(page, ".panel .legend output") == [values[-1] for plot in data["readouts"] for values in plot]
+    last = [values[-1] for plot in data["readouts"] for values in plot]
+    assert texts(page, ".panel .legend output") == ["–" if value is None else short(value) for value in last]
     assert slider.get_attribute("aria-valuetext") == data["times"][-1]
 
 

@@ -12,6 +12,10 @@ document.addEventListener("DOMContentLoaded", () => {
   const cells = [...document.querySelectorAll(".fleet tbody tr")].map((row) => [...row.querySelectorAll("td")]);
   const count = data.times.length;
 
+  function written(value) {
+    return value === null ? "–" : value.toLocaleString("en", { maximumSignificantDigits: 4 });
+  }
+
   function showCell(cell, fleet, model, region, index) {
     const [active, plus, minus, waiting, bar] = cell.children;
     const some = (kind, sign) => {
@@ -34,7 +38,7 @@ document.addEventListener("DOMContentLoaded", () => {
       panel.cursor.setAttribute("x1", at);
       panel.cursor.setAttribute("x2", at);
       panel.cursor.style.visibility = "visible";
-      panel.outputs.forEach((output, curve) => { output.textContent = data.readouts[number][curve][index]; });
+      panel.outputs.forEach((output, curve) => { output.textContent = written(data.readouts[number][curve][index]); });
     });
     cells.forEach((row, model) => row.forEach((cell, region) => showCell(cell, data.fleet, model, region, index)));
   }
