@@ -31,6 +31,7 @@ from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
 from sageserve_env.workload.rates import past_rates
 from sageserve_env.world.checks import require, require_count, require_within
+from sageserve_env.world.costs.prices import list_prices
 from sageserve_env.world.schema import TIERS, World
 
 Bounds = NDArray[np.int32]
@@ -126,7 +127,7 @@ class Traffic:
 def plan_fleet(world: World, throughput: ArrayLike, instances: NDArray[np.int64], demand: Reals, epsilon: float = EPSILON) -> Plan:
     """Solve the paper's program for a world of one pool.
 
-    An instance costs its VM's list price for the hour, and a start the same price for the time to redeploy a spot VM.
+    An instance costs its VM's list price in its region for the hour, and a start the same price for the time to redeploy a spot VM.
 
     Args:
         world: Prices, lead times, VMs and the least instances of an endpoint.
@@ -139,14 +140,14 @@ def plan_fleet(world: World, throughput: ArrayLike, instances: NDArray[np.int64]
         InputError: A shape or value is not valid.
     """
     shape = len(world.regions), len(world.models), len(world.vm_types)
-    price = np.array([vm_type.price_usd_per_h for vm_type in world.vm_types])
+    price = list_prices(world)
     start = price * world.lead_times.redeploy_s / HOUR_S
     problem = PlanProblem(
         instances=instances.reshape(shape).swapaxes(0, 1),
         demand=demand.swapaxes(0, 1),
         throughput=np.asarray(throughput),
         acquisition_cost=price,
-        startup_cost=np.tile(start, (shape[1], 1)),
+        startup_cost=np.broadcast_to(start, (shape[1], shape[0], shape[2])),
         capacity=np.array([[region.vm_capacity.get(kind.name, 0) for kind in world.vm_types] for region in world.regions]),
         minimum=world.scaling.min_instances,
         epsilon=epsilon,

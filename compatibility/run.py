@@ -70,11 +70,12 @@ def core(python: str, gymnasium: str) -> Group:
     )
 
 
-PETTINGZOO, MO_GYMNASIUM, SB3 = "pettingzoo==1.27.0", "mo-gymnasium==1.3.2", "stable-baselines3==2.9.2"
+PETTINGZOO, MO_GYMNASIUM, SB3, RAY = "pettingzoo==1.27.0", "mo-gymnasium==1.3.2", "stable-baselines3==2.9.2", "ray==2.60.0"
 
 GROUPS = {
     "python310": core("3.10", gymnasium="1.2.0"),
     "python313": core("3.13", gymnasium="1.4.0"),
+    "ray": Group((RAY,), ("compatibility/test_ray.py",)),
     "rllib": Group(("ray[rllib]==2.60.0", TORCH, PETTINGZOO), ("compatibility/test_rllib.py",)),
     "torchrl": Group(("torchrl==0.14.1", TORCH, PETTINGZOO), ("compatibility/test_torchrl.py",)),
     "tianshou": Group(("tianshou==2.0.1", TORCH), ("compatibility/test_tianshou.py",)),

@@ -94,8 +94,7 @@ def result_of(reference: Reference, ground: Ground, runs: Path, workers: int) ->
             out.unlink()
             log_file(out).unlink(missing_ok=True)
     entrant = Entrant.parse(reference.policy, lambda words: policy_options(words, None))
-    bound = {"is_bound": reference.is_bound, "has_anchors": False}
-    evaluate(entrant, ground.problem, out=out, keeps_actions=True, workers=workers, **bound)
+    evaluate(entrant, ground.problem, out=out, keeps_actions=True, workers=workers, is_bound=reference.is_bound, has_anchors=False)
     return out
 
 

@@ -16,7 +16,7 @@ from numba.core.serialize import dumps
 
 
 class FolderLocator(FunctionCache._impl_class._locator_classes[0]):
-    """Looks in ``numba.config.CACHE_DIR``, whose name stands for all sources: wherever they lie, equal checkouts share their kernels.
+    """Looks in ``numba.config.CACHE_DIR``, whose name stands for all sources: equal checkouts share their kernels.
 
     Numba itself would keep apart the folders that they lie in, and watch the file of the called function only.
     """

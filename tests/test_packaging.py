@@ -78,6 +78,13 @@ def test_make_test_installs_all_that_the_readme_names(pyproject):
     assert named <= tested
 
 
+def test_every_target_of_the_makefile_can_be_made():
+    targets = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert {"demo", "test", "agents"} <= set(targets)
+    for target in targets:
+        subprocess.run(["make", "-n", target], check=True, cwd=ROOT, capture_output=True)
+
+
 def test_every_direct_dependency_is_pinned(pyproject):
     project = pyproject["project"]
     wanted = {name(line) for group in (project["dependencies"], *project["optional-dependencies"].values()) for line in group}

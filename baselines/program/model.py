@@ -158,10 +158,10 @@ class Model:
 
     def minimise_cost(self, search: Search) -> Outcome:
         """Minimise acquisition and start-up costs."""
-        alpha, sigma, tie = self.problem.acquisition_cost, self.problem.startup_cost, tie_costs(self.problem)
+        alpha, sigma, tie = self.problem.acquisition_array(), self.problem.startup_array(), tie_costs(self.problem)
         scale = DEAREST / (max(float(alpha.max()), float(sigma.max())) or 1.0)
-        terms = [(x, scale * float(alpha[cell[2]] + tie[cell])) for cell, x in self.x.items()]
-        terms += [(started, scale * float(sigma[cell[0], cell[2]])) for cell, started in self.started.items()]
+        terms = [(x, scale * float(alpha[cell[1:]] + tie[cell])) for cell, x in self.x.items()]
+        terms += [(started, scale * float(sigma[cell])) for cell, started in self.started.items()]
         return self._solve(terms, search)
 
     def minimise_shortfall(self, search: Search) -> Outcome:

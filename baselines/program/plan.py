@@ -144,7 +144,7 @@ def _plan(problem: PlanProblem, outcome: Outcome, solver: str, seconds: float) -
     after = problem.instances.copy() if outcome.instances is None else outcome.instances
     delta = after - problem.instances
     supply, least = np.einsum("ijk,ik->ij", after, problem.throughput), TOLERANCE * problem.best_throughput()
-    cost = (delta * problem.acquisition_cost).sum() + (delta.clip(0) * problem.startup_cost[:, None, :]).sum()
+    cost = (delta * problem.acquisition_array()).sum() + (delta.clip(0) * problem.startup_array()).sum()
     status = "held" if outcome.instances is None else ("optimal" if outcome.proven else "time limit")
     return Plan(
         delta=delta,

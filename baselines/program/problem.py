@@ -26,8 +26,9 @@ class PlanProblem:
         demand: Forecast rho, input tokens/s in each window of the coming hour, shape (I, J, W), W >= 1.
         throughput: Sustainable input tokens/s of one instance, theta, shape (I, K); 0 where the model does not run on the type:
             such instances, if there are any, are given up.
-        acquisition_cost: alpha, dollars that one instance of each type costs for the coming hour: the VM's price, shape (K,).
-        startup_cost: sigma, dollars wasted by one start: the VM's price times the hours of provisioning, shape (I, K).
+        acquisition_cost: alpha, dollars that one instance of each type costs for the coming hour: the VM's price, shape (J, K), or
+            (K,) where all regions have the same.
+        startup_cost: sigma, dollars wasted by one start: the VM's price times the hours of provisioning, shape (I, J, K) or (I, K).
         capacity: VMs of each region and type, shape (J, K), whole numbers >= 0.
         minimum: Least instances of a model in a region, over all types: one number or shape (I, J); the paper: 2.
         epsilon: Share of its own load that a region must serve, 0 to 1. An assumption; the paper does not give it.
@@ -58,8 +59,9 @@ class PlanProblem:
         self._keep("instances", shape, whole=True)
         self._keep("demand", (n_models, n_regions, windows))
         self._keep("throughput", (n_models, n_types))
-        self._keep("acquisition_cost", (n_types,))
-        self._keep("startup_cost", (n_models, n_types))
+        self._keep("acquisition_cost", (n_types,) if np.ndim(self.acquisition_cost) == 1 else (n_regions, n_types))
+        by_region = np.ndim(self.startup_cost) == 3
+        self._keep("startup_cost", (n_models, n_regions, n_types) if by_region else (n_models, n_types))
         self._keep("capacity", (n_regions, n_types), whole=True)
         self._keep("minimum", () if np.ndim(self.minimum) == 0 else (n_models, n_regions), whole=True)
 
@@ -82,6 +84,15 @@ class PlanProblem:
         """Tokens/s of an instance of each model on the VM type that serves it best, 1 where none does; shape (I,)."""
         best: NDArray[np.float64] = self.throughput.max(axis=1)
         return np.where(best > 0, best, 1.0)
+
+    def acquisition_array(self) -> NDArray[np.float64]:
+        """The acquisition cost by region, shape (J, K)."""
+        return np.broadcast_to(self.acquisition_cost, self.instances.shape[1:])
+
+    def startup_array(self) -> NDArray[np.float64]:
+        """The start-up cost by region, shape (I, J, K)."""
+        cost = self.startup_cost if self.startup_cost.ndim == 3 else self.startup_cost[:, None, :]
+        return np.broadcast_to(cost, self.instances.shape)
 
     def minimum_array(self) -> NDArray[np.int64]:
         """The minimum for each model and region, shape (I, J)."""

@@ -18,18 +18,13 @@ from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
 
-STARTS: tuple[tuple[str, dict[str, Any]], ...] = (
-    ("oracle", {}),
-    ("oracle", {"head_room": 0.8}),
-    ("oracle", {"head_room": 1.25}),
-    ("forecast-program", {"replan_s": 900.0}),
-    ("hpa", {}),
-    ("reactive", {}),
-    ("static-by-model", {}),
-)
+STARTS: tuple[tuple[str, dict[str, Any]], ...] = (("oracle", {}), ("oracle", {"head_room": 1.25}))
 """Policies and their options where none are tuned for the problem."""
 
-SIZES = (1.0, 0.85, 1.15)
+OTHERS: tuple[tuple[str, dict[str, Any]], ...] = (("hpa", {}), ("reactive", {}), ("static-by-model", {}))
+"""Those of a world that the first cannot play."""
+
+SIZES = (1.0, 0.8, 0.9, 1.1, 1.25)
 """Factors on the instances of each."""
 
 
@@ -74,8 +69,15 @@ def fleet_of(telemetry: Telemetry) -> NDArray[Any]:
 
 def starts(env: FleetEnv, room: Room, options: dict[str, Any], seed: int) -> dict[str, Schedule]:
     """Schedules to begin with, by name; a policy that cannot play the problem is left out, and so is an episode that broke off."""
+    return _recorded(STARTS, env, room, options, seed) or _recorded(OTHERS, env, room, options, seed)
+
+
+def _recorded(
+    policies: tuple[tuple[str, dict[str, Any]], ...], env: FleetEnv, room: Room, options: dict[str, Any], seed: int
+) -> dict[str, Schedule]:
+    """The fleets of some policies, in all sizes."""
     found: dict[str, Schedule] = {}
-    for name, own in STARTS:
+    for name, own in policies:
         recorded = Recorded(tuned_or(name, own, env.setup.problem.name))
         try:
             play_policy(env, recorded, options, seed)

@@ -9,9 +9,11 @@ from io import TextIOWrapper
 import typer
 
 from sageserve_env.cli.compare import compare
+from sageserve_env.cli.dataset import dataset
 from sageserve_env.cli.doctor import doctor, version
 from sageserve_env.cli.errors import CleanGroup
 from sageserve_env.cli.evaluate import evaluate
+from sageserve_env.cli.generalise import generalise
 from sageserve_env.cli.interrupt import end_at_once_when_interrupted
 from sageserve_env.cli.leaderboard import app as leaderboard_app
 from sageserve_env.cli.problem import app as problem_app
@@ -45,6 +47,8 @@ app.command()(tune)
 app.command()(search)
 app.command()(evaluate)
 app.add_typer(leaderboard_app, name="leaderboard")
+app.command()(generalise)
+app.command()(dataset)
 app.add_typer(workload_app, name="workload")
 app.add_typer(world_app, name="world")
 app.add_typer(problem_app, name="problem")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from sageserve_env.cli.options import QuietOption
 
+if TYPE_CHECKING:
+    from sageserve_env.evaluation.locked.entrant import Entrant
+    from sageserve_env.evaluation.locked.record import Evaluation
+
 
 def evaluate(
     policy: Annotated[
         str,
-        typer.Option("--policy", "-p", metavar="NAME|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."),
+        typer.Option(
+            "--policy", "-p", metavar="NAME|FOLDER|module:Class|FILE.py:Class", help="Who plays; options follow: :name=value."
+        ),
     ],
     env: Annotated[str, typer.Option("--env", "-e", metavar="ID", help="Id of an environment.")] = "SageServe/Mini-v0",
     episodes: Annotated[
@@ -23,8 +31,18 @@ def evaluate(
         bool, typer.Option("--bound", help="Show the traffic to come to an installed policy that wants it; never ranked.")
     ] = False,
     workers: Annotated[int, typer.Option("--workers", metavar="N", help="Episodes at a time; changes no result.")] = 1,
+    engine: Annotated[
+        str,
+        typer.Option("--engine", metavar="local|ray", help="Where episodes are played: here, or on a Ray cluster."),
+    ] = "local",
     out: Annotated[
         Path | None, typer.Option("--out", "-o", metavar="FILE", help="Result (.json); goes on from it where it is there.")
+    ] = None,
+    sampled: Annotated[
+        bool, typer.Option("--sampled", help="Play an agent both ways, likeliest and sampled; the second into FILE.sampled.json.")
+    ] = False,
+    figures: Annotated[
+        Path | None, typer.Option("--figures", metavar="DIR", help="Draw days, profile, and cost against service here.")
     ] = None,
     actions: Annotated[
         bool, typer.Option("--actions", help="Keep what the policy did, too, beside the result (.jsonl.gz): for the leaderboard.")
@@ -39,14 +57,10 @@ def evaluate(
 
       sageserve evaluate --policy reactive --env SageServe/Mini-v0 --episodes 1 --out runs/evaluate/reactive.json
     """
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages, output, wrote
-    from sageserve_env.cli.options import check_json
-    from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.cli.console import output, wrote
     from sageserve_env.errors import InputError
-    from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
+    from sageserve_env.evaluation.locked.figures import draw_evaluations, require_figures
     from sageserve_env.evaluation.locked.logs import log_file
     from sageserve_env.evaluation.locked.protocol import held_out
     from sageserve_env.evaluation.locked.report import evaluation_tables
@@ -54,26 +68,61 @@ def evaluate(
     from sageserve_env.scenarios import load_problem
 
     problem = load_problem(problem_name(env, "--env"))
-    entrant = Entrant.parse(policy, lambda words: policy_options(words, None))
-    if out is not None:
-        check_json("--out", out)
-    elif actions:
+    if actions and out is None:
         raise InputError("--actions keeps actions beside the result; give --out FILE.json, too")
+    entrants, files = entries(policy, out, sampled)
+    if figures is not None:
+        require_figures(figures)
+    evaluations = []
+    for entrant, file in zip(entrants, files, strict=True):
+        with progress(len(held_out(problem)) if episodes is None else episodes, quiet) as report:
+            evaluations.append(
+                evaluate_policy(
+                    entrant,
+                    problem,
+                    episodes=episodes,
+                    out=file,
+                    keeps_actions=actions,
+                    workers=workers,
+                    engine=engine,
+                    is_bound=bound,
+                    report=report,
+                )
+            )
+    drawn = [] if figures is None else draw_evaluations(evaluations, figures)
+    if not quiet:
+        output().print(*evaluation_tables(*evaluations), sep="\n")
+        written = [path for path in files if path is not None]
+        for path in [*written, *(log_file(path) for path in written if actions), *drawn]:
+            wrote(path)
+
+
+def entries(policy: str, out: Path | None, sampled: bool) -> tuple[list[Entrant], list[Path | None]]:
+    """Who plays, once or both ways, and the file of each.
+
+    Raises:
+        InputError: There is no such policy, or a file cannot be written.
+    """
+    from sageserve_env.cli.options import check_json
+    from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.evaluation.locked.entrant import Entrant
+
+    entrant = Entrant.parse(policy, lambda words: policy_options(words, None))
+    files = [out, *([None if out is None else out.with_suffix(".sampled.json")] if sampled else [])]
+    for file in filter(None, files):
+        check_json("--out", file)
+    return list(entrant.both_ways()) if sampled else [entrant], files
+
+
+@contextmanager
+def progress(episodes: int, quiet: bool) -> Iterator[Callable[[Evaluation], None]]:
+    """A bar of episodes, where anybody looks; gives what moves it."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from sageserve_env.cli.console import messages
+
     columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"), TimeRemainingColumn())
     console = messages()
     with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        shown = bar.add_task("evaluating", total=len(held_out(problem)) if episodes is None else episodes)
-        evaluation = evaluate_policy(
-            entrant,
-            problem,
-            episodes=episodes,
-            out=out,
-            keeps_actions=actions,
-            workers=workers,
-            is_bound=bound,
-            report=lambda found: bar.update(shown, completed=len(found.rows)),
-        )
-    if not quiet:
-        output().print(*evaluation_tables(evaluation), sep="\n")
-        if out is not None:
-            wrote(out, f", {log_file(out)}" if actions else "")
+        shown = bar.add_task("evaluating", total=episodes)
+        yield lambda found: bar.update(shown, completed=len(found.rows))

@@ -165,13 +165,11 @@ def rank_hidden(board: Board, env: str, secret: Path, workers: int, quiet: bool)
     from sageserve_env.cli.console import note
     from sageserve_env.cli.simulate import policy_options
     from sageserve_env.evaluation.locked.entrant import Entrant
-    from sageserve_env.leaderboard.hidden import declared, play_hidden
+    from sageserve_env.leaderboard.hidden.play import declared, play_hidden
     from sageserve_env.leaderboard.standings import ranking
 
-    entrants = {
-        name: (team, Entrant.parse(policy, lambda words: policy_options(words, None)))
-        for name, team, policy in declared(board, env)
-    }
+    policies = [(entry, entry.entries[env].policy) for entry in declared(board, env)]
+    entrants = [(entry, Entrant.parse(policy, lambda words: policy_options(words, None))) for entry, policy in policies]
     with progress("playing", quiet) as report:
         table, failed = play_hidden(board, env, entrants, secret, workers, report)
     for name, failure in failed.items():

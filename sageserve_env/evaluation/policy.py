@@ -126,12 +126,22 @@ def load_policy(name: str, *, tuned: str | None = None, **options: Any) -> Polic
         nearest = get_close_matches(name, known, n=1)
         hint = f" (did you mean '{nearest[0]}'?)" if nearest else ""
         raise InputError(f"policy = '{name}' is not known{hint}; known: {', '.join(known) or 'none: install the package'}")
+    return made_policy(known[name], tuned=tuned, **options)
+
+
+def made_policy(entry: EntryPoint, *, tuned: str | None = None, **options: Any) -> Policy:
+    """A new policy of an entry point, as :func:`load_policy` makes it, without the search among installed packages.
+
+    Raises:
+        InputError: As there.
+    """
+    name = entry.name
     try:
-        factory = known[name].load()
+        factory = entry.load()
     except ImportError as error:
         raise InputError(f"policy = '{name}' cannot be loaded ({error}); install what it needs") from None
     if tuned is not None:
-        options = {**tuned_options(name, tuned, known[name]), **options}
+        options = {**tuned_options(name, tuned, entry), **options}
     signature = inspect.signature(factory)
     try:
         signature.bind(**options)

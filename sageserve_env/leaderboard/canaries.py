@@ -60,11 +60,6 @@ class Canary:
     name: str
     policy: str
 
-    @property
-    def is_bound(self) -> bool:
-        """Whether it knows the future."""
-        return self.name == HINDSIGHT
-
 
 def canaries(problem: Problem) -> list[Canary]:
     """The canaries of a problem: all of them but those whose options or plans the package does not ship for it."""

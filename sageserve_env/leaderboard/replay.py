@@ -15,6 +15,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, Said, knobs_of, unpacked
 from sageserve_env.evaluation.locked.episode import Row
 from sageserve_env.evaluation.locked.logs import Logged
+from sageserve_env.evaluation.locked.measured import measured
 from sageserve_env.evaluation.locked.protocol import SPLIT, Rolling
 from sageserve_env.evaluation.problems.episodes import episode_score
 from sageserve_env.leaderboard.finding import Refused
@@ -64,7 +65,7 @@ def replay(env: FleetEnv, line: Logged) -> Row:
     Raises:
         Refused: An action cannot be carried out, there are too few or too many, or something else came of them.
     """
-    begun_s, outcomes = time.perf_counter(), Rolling()
+    begun_s, outcomes, terms = time.perf_counter(), Rolling(), []
     env.reset(seed=line.seed, options=line.episode)
     steps, is_over = unpacked(line.log), False
     for number, said in enumerate(steps):
@@ -73,7 +74,8 @@ def replay(env: FleetEnv, line: Logged) -> Row:
                 "steps", f"the episode is over after {number} decisions, and the log has {len(steps)}; keep what was written"
             )
         is_over, info = carry_out(env, said, number)
-        outcomes.add([info[name] for name in TERMS])
+        terms.append([info[name] for name in TERMS])
+    outcomes.add(terms)  # all at once is the same digest, and quicker
     if not is_over:
         raise Refused("steps", f"the episode is not over after the {len(steps)} decisions of the log; keep what was written")
     if outcomes.hexdigest() != line.outcomes:
@@ -82,7 +84,7 @@ def replay(env: FleetEnv, line: Logged) -> Row:
         )
     score = episode_score(env)
     times = {"wall_s": time.perf_counter() - begun_s}
-    return Row(line.episode, line.steps, score.is_overfull, dict(score.terms), line.actions, line.outcomes, times)
+    return Row(line.episode, line.steps, score.is_overfull, dict(score.terms), measured(env), line.actions, line.outcomes, times)
 
 
 def carry_out(env: FleetEnv, said: Said, number: int) -> tuple[bool, dict[str, Any]]:

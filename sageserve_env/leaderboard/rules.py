@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import inf
 
+import numpy as np
+
+from sageserve_env.evaluation.locked.episode import Row
+from sageserve_env.evaluation.statistics import interquartile_mean
 from sageserve_env.leaderboard.board import VERIFIED, Board
 from sageserve_env.leaderboard.canaries import NULLS
 from sageserve_env.leaderboard.finding import Finding
-from sageserve_env.leaderboard.standings import Ranking, ranking
+from sageserve_env.leaderboard.standings import rows_of
 from sageserve_env.leaderboard.submission.entry import Entry
 from sageserve_env.leaderboard.submission.folder import EPISODES
 from sageserve_env.leaderboard.submission.record import AGENT, Submission
@@ -31,28 +36,39 @@ def canary_findings(board: Board, env: str, table: VerifiedTable | None) -> Iter
 
 
 def null_findings(board: Board, table: VerifiedTable) -> Iterator[Finding]:
-    """Nulls that are better than every policy in some column."""
+    """Nulls that are better than every policy of use in some column."""
     where = f"{VERIFIED}/{board.table_file(table.env).name}"
-    for column, leader in leaders(ranking(table)).items():
-        if leader in NULLS:
+    for column, values in columns(table).items():
+        nulls = {name: value for name, value in values.items() if name in NULLS}
+        others = [value for name, value in values.items() if name not in NULLS]
+        leader = min(nulls, key=lambda name: nulls[name], default=None)
+        if leader is not None and nulls[leader] < min(others, default=inf):
             yield Finding(where, "null", f"'{leader}' leads the column '{column}'; the problem pays for what is of no use")
 
 
-def leaders(found: Ranking) -> dict[str, str]:
-    """Who alone is best in each column that counts money and service together, bounds aside.
+def columns(table: VerifiedTable) -> dict[str, dict[str, float]]:
+    """What policies come to, less is better, in each column that counts money and service together; bounds aside.
 
     Columns of one side only, such as dollars for VMs or attainment, have a trivial leader: serving nothing, or with all there is.
     """
-    policies = [*found.ranked, *found.infeasible]
-    columns: dict[str, dict[str, float]] = {"dollars": {each.name: each.figures["usd"] for each in policies}}
-    columns["dollars of feasible policies"] = {each.name: each.figures["usd"] for each in found.ranked}
-    for name in ("score", "interquartile_mean"):
-        scaled = [each for each in policies if each.figures["normalised"] is not None]
-        columns[name] = {each.name: -each.figures["normalised"][name] for each in scaled}
-    for day in dict.fromkeys(each.day for each in found.table.entries[0].episodes):
-        columns[f"dollars of {day}"] = {each.name: each.usd_of(day) for each in policies}
-    best = {column: min(values, key=lambda name: values[name]) for column, values in columns.items() if values}
-    return {column: name for column, name in best.items() if list(columns[column].values()).count(columns[column][name]) == 1}
+    rows = {entry.name: rows_of(entry, table) for entry in table.entries if not entry.is_bound}
+    made: dict[str, dict[str, float]] = {"dollars": {}, "dollars of feasible policies": {}, "score": {}, "interquartile mean": {}}
+    for name, mine in rows.items():
+        made["dollars"][name] = mean_usd(mine)
+        if all(row.score.is_feasible for row in mine):
+            made["dollars of feasible policies"][name] = mean_usd(mine)
+        scaled = [row for row in mine if row.normalised is not None]
+        if scaled:
+            made["score"][name] = mean_usd(scaled)  # between the same anchors for all, so in the order of dollars
+            made["interquartile mean"][name] = -interquartile_mean([row.normalised or 0.0 for row in scaled])
+        for day in dict.fromkeys(str(row.episode["day"]) for row in mine):
+            made.setdefault(f"dollars of {day}", {})[name] = mean_usd([row for row in mine if row.episode["day"] == day])
+    return made
+
+
+def mean_usd(rows: Sequence[Row]) -> float:
+    """Mean dollars of episodes."""
+    return float(np.mean([row.score.usd for row in rows]))
 
 
 def team_findings(submissions: Sequence[Submission]) -> Iterator[Finding]:

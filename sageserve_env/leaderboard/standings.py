@@ -48,10 +48,6 @@ class Standing:
         normalised = self.figures["normalised"]
         return (-normalised["score"] if normalised is not None else 0.0), self.figures["usd"]
 
-    def usd_of(self, day: str) -> float:
-        """Mean dollars of the episodes of a day."""
-        return float(np.mean([each.score.usd for each in self.entry.episodes if each.day == day]))
-
     def facts(self) -> dict[str, Any]:
         """As JSON takes it."""
         entry = self.entry

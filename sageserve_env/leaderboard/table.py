@@ -10,6 +10,7 @@ from typing import Any
 
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.episode import Row
+from sageserve_env.evaluation.locked.measured import Measured
 from sageserve_env.evaluation.locked.protocol import DIGITS, Episode
 from sageserve_env.evaluation.problems.episodes import EpisodeScore
 from sageserve_env.identity import digest
@@ -28,6 +29,7 @@ class VerifiedEpisode:
         steps: Decisions.
         is_overfull: It ended early, as too many requests were in the system.
         terms: Sums of ``rewards.TERMS``, to ``DIGITS`` digits.
+        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.measured.MEASURED`, likewise.
         actions, outcomes: Rolling digests.
     """
 
@@ -36,6 +38,7 @@ class VerifiedEpisode:
     steps: int
     is_overfull: bool
     terms: dict[str, float]
+    measured: Measured
     actions: str
     outcomes: str
 
@@ -43,8 +46,9 @@ class VerifiedEpisode:
     def of(cls, row: Row) -> VerifiedEpisode:
         """From an episode that was played."""
         terms = {name: round(value, DIGITS) for name, value in row.terms.items()}
+        measured = {name: None if value is None else round(value, DIGITS) for name, value in row.measured.items()}
         day, variant = str(row.episode["day"]), int(row.episode["variant"])
-        return cls(day, variant, row.steps, row.is_overfull, terms, row.actions, row.outcomes)
+        return cls(day, variant, row.steps, row.is_overfull, terms, measured, row.actions, row.outcomes)
 
     @property
     def episode(self) -> Episode:
@@ -58,7 +62,8 @@ class VerifiedEpisode:
 
     def row(self, anchors: dict[str, Any] | None) -> Row:
         """As a row of an evaluation, from which summaries are made."""
-        return Row(self.episode, self.steps, self.is_overfull, self.terms, self.actions, self.outcomes, {}, None, anchors)
+        digests = self.actions, self.outcomes
+        return Row(self.episode, self.steps, self.is_overfull, self.terms, self.measured, *digests, {}, None, anchors)
 
 
 @dataclass(frozen=True)

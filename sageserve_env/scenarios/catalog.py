@@ -168,32 +168,43 @@ def _week() -> Problem:
     )
 
 
+BURST_RATES = {"qwen3-32b": 0.7}
+"""Less than Day's, so that a dozen instances serve its peaks."""
+
+
 def _burst() -> Problem:
     day = _day()
     assert isinstance(day.source, CurveSource)
     traffic = tuple(
-        replace(each, peaks=Peaks(5.0, start_s, 600.0, WORKING_HOURS))
+        replace(each, rate_per_s=BURST_RATES.get(each.model, each.rate_per_s), peaks=Peaks(4.5, start_s, 600.0, WORKING_HOURS))
         for each, start_s in zip(day.source.traffic, (0.0, 900.0, 1800.0, 2700.0), strict=True)
     )
-    summary = "The fleet of Day under peaks of five times the traffic, one model after the other in each working hour"
+    summary = "The models of Day under peaks of 4.5 times the traffic, one model after the other in each working hour"
     fleet, source = day_fleet("burst", BURST_VMS), replace(day.source, traffic=traffic)
     return replace(day, name="burst", id=IDS["burst"], summary=summary, fleet=fleet, source=source)
 
 
 def _storm() -> Problem:
     summary = "The fleet of Day with failures, outages, evictions and lead times that nobody knows"
-    prices = (0.8, 0.8, 0.8)
+    prices = (1.0, 1.0, 1.0)
     return replace(_day(), name="storm", id=IDS["storm"], summary=summary, fleet=storm_fleet(), breach_prices_usd=prices)
 
 
-GLOBE_SHARES = tuple(dict.fromkeys(UTC_OFFSETS_H, 1 / len(UTC_OFFSETS_H)).items())
+GLOBE_SHARES = {
+    "llama-3.1-8b": (("eastus2", 0.6), ("westus", 0.2), ("brazilsouth", 0.2)),
+    "qwen3-32b": (("koreacentral", 0.5), ("australiaeast", 0.3), ("germanywestcentral", 0.2)),
+    "llama-3.1-70b": (("westus", 0.6), ("eastus2", 0.2), ("brazilsouth", 0.2)),
+    "kimi-k2.5": (("germanywestcentral", 0.6), ("eastus2", 0.2), ("koreacentral", 0.2)),
+}
+"""Assumption: a model has its users around one region, and some in two others; all six regions can serve it."""
+
 GLOBE_CLOCKS_S = tuple((region, hours * HOUR_S) for region, hours in UTC_OFFSETS_H.items())
 
 
 def _globe() -> Problem:
     day = _day()
     assert isinstance(day.source, CurveSource)
-    traffic = tuple(replace(each, regions=GLOBE_SHARES) for each in day.source.traffic)
+    traffic = tuple(replace(each, regions=GLOBE_SHARES[each.model]) for each in day.source.traffic)
     return replace(
         day,
         name="globe",
@@ -201,7 +212,7 @@ def _globe() -> Problem:
         summary="Four models in six regions round the globe: money, carbon and latency, with traffic that follows the sun",
         fleet=globe_fleet(),
         source=CurveSource(traffic, GLOBE_CLOCKS_S),
-        breach_prices_usd=(2.0, 2.0, 2.0),
+        breach_prices_usd=(0.6, 0.6, 0.6),
     )
 
 
@@ -242,6 +253,9 @@ def _small_a100(name: str, models: tuple[str, ...], start: int, vms: int) -> Wor
 PAPER_START = 8
 """Instances of each endpoint from which the paper starts its forecast-aware controllers."""
 
+PAPER_PRICES_USD = (4.5, 4.5, 4.5)
+"""Three times what leaving a request late saves on the paper's fleet."""
+
 WEEKDAY_SPLITS = tuple(
     Split(name, weekdays(*days), RANDOMISATION if name == "train" else None, () if name == "train" else variants)
     for name, days, variants in (
@@ -262,6 +276,7 @@ def _paper() -> Problem:
         WEEKDAY_SPLITS,
         control_interval_s=300.0,
         horizon_s=DAY_S,
+        breach_prices_usd=PAPER_PRICES_USD,
     )
 
 
@@ -278,6 +293,7 @@ def _scale2025() -> Problem:
         WEEKDAY_SPLITS,
         control_interval_s=300.0,
         horizon_s=DAY_S,
+        breach_prices_usd=PAPER_PRICES_USD,
     )
 
 

@@ -40,8 +40,12 @@ class WorldLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def read_yaml(text: str) -> dict[str, Any]:
+def read_yaml(text: str, least: str = "'extends' with the name of a preset") -> dict[str, Any]:
     """The mapping that a file holds.
+
+    Args:
+        text: Of the file.
+        least: What is to be given where there is nothing.
 
     Raises:
         InputError: It is not YAML, is no mapping, has a key twice, or is larger than a world.
@@ -62,7 +66,7 @@ def read_yaml(text: str) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError) as error:  # ValueError: an impossible date, or more digits than Python reads
         raise InputError(f"is not YAML ({error}); correct it") from None
     if not isinstance(data, dict):
-        raise InputError("holds no fields; give at least 'extends' with the name of a preset")
+        raise InputError(f"holds no fields; give at least {least}")
     return data
 
 

@@ -210,6 +210,21 @@ def test_takes_the_cheaper_vm_type_for_its_throughput_and_the_other_when_it_runs
     assert solve_plan(replace(problem, capacity=np.array([[2, 10]]))).instances.tolist() == [[[2, 1]]]
 
 
+def test_takes_the_cheaper_region_and_a_start_where_it_costs_least():
+    problem = PlanProblem(
+        instances=np.zeros((1, 2, 1)),
+        demand=[[[2_000.0], [2_000.0]]],
+        throughput=[[1_000.0]],
+        acquisition_cost=[[30.0], [20.0]],
+        startup_cost=[[[0.0], [0.0]]],
+        capacity=[[10], [10]],
+        minimum=0,
+        epsilon=0.5,
+    )
+    assert solve_plan(problem).instances.tolist() == [[[1], [3]]]
+    assert solve_plan(replace(problem, startup_cost=np.array([[[0.0], [25.0]]]))).instances.tolist() == [[[3], [1]]]
+
+
 def test_start_up_cost_keeps_the_dearer_instance_that_runs():
     problem = PlanProblem(
         instances=[[[0, 1]]],

@@ -1,8 +1,11 @@
 """``sageserve evaluate``, end to end; the evaluation itself is tested in tests/evaluation/locked."""
 
 import json
+from pathlib import Path
 
 import pytest
+
+ENTRANTS = Path(__file__).parents[1] / "evaluation" / "locked" / "entrants.py"
 
 
 def test_it_shows_the_summary_and_goes_on_from_its_file(run, tmp_path):
@@ -20,6 +23,19 @@ def test_it_shows_the_summary_and_goes_on_from_its_file(run, tmp_path):
     assert json.loads(out.read_text())["episodes"][:1] == first["episodes"]
 
 
+def test_an_agent_that_draws_is_shown_both_ways_and_in_pictures(run, tmp_path):
+    policy, out = f"{ENTRANTS}:MayDraw", tmp_path / "r.json"
+    ran = run(
+        "evaluate", "-p", policy, "--env", "SageServe/Mini-v0", "--episodes", 1, "--sampled", "-o", out, "--figures", tmp_path
+    )
+    assert ran.status == 0, ran.err
+    likeliest, sampled = (json.loads(path.read_text()) for path in (out, tmp_path / "r.sampled.json"))
+    assert (likeliest["policy"]["options"], sampled["policy"]["options"]) == ({}, {"sampled": "True"})
+    assert likeliest["episodes"][0]["actions"] != sampled["episodes"][0]["actions"]
+    assert sum(line.startswith(" dollars") for line in ran.out.splitlines()) == 1
+    assert {"days.png", "profile.png", "service.png"} <= {path.name for path in tmp_path.iterdir()}
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -33,6 +49,9 @@ def test_it_shows_the_summary_and_goes_on_from_its_file(run, tmp_path):
         (["--policy", "reactive", "--episodes", "21"], "episodes = 21"),
         (["--policy", "reactive", "--workers", "0"], "workers = 0"),
         (["--policy", "reactive", "--out", "log.txt"], "--out = 'log.txt' is no JSON file"),
+        (["--policy", "reactive", "--sampled"], "unexpected keyword argument 'sampled'"),
+        (["--policy", f"{ENTRANTS}:MayDraw:sampled=true", "--sampled"], "leave out --sampled"),
+        (["--policy", "reactive", "--actions"], "give --out FILE.json, too"),
         (["--policy", "reactive", "--seed", "3"], "--seed"),
         (["--policy", "reactive", "--world", "published"], "--world"),
     ],

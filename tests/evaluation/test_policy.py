@@ -34,7 +34,7 @@ def test_an_unknown_option_lists_the_known():
 
 def test_a_missing_package_is_named(monkeypatch):
     entry = EntryPoint("absent", "a_package_that_is_not_there:Policy", module.GROUP)
-    monkeypatch.setattr(module, "entry_points", lambda group: [entry])
+    monkeypatch.setattr(module, "installed_policies", lambda: {"absent": entry})
     with pytest.raises(InputError, match=r"policy = 'absent' cannot be loaded .*a_package_that_is_not_there"):
         load_policy("absent")
 

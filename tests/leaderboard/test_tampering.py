@@ -249,6 +249,7 @@ TAMPERINGS = {
     "a link to a folder": link_for_a_folder,
     "a folder in the folder": lambda sample: (sample.folder() / "more").mkdir(),
     "too large": weights("notes.md", b"x" * 10_000_001),
+    "too many lines": lambda sample: text(sample, lambda lines: "\n" * 10_001),
     "a pickle": weights("weights.pkl", pickle.dumps([1])),
     "a pickle by another name": weights("weights.json", pickle.dumps([1])),
     "a pickle for safetensors": weights("weights.safetensors", pickle.dumps([1])),

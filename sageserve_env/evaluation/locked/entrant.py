@@ -1,12 +1,13 @@
-"""Who is evaluated: a policy by the name of an entry point, or a class of a module or a file; loaded in its own process only."""
+"""Who is evaluated: a policy by name, a saved agent, or a class of a module or a file; loaded in its own process only."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from importlib import import_module
+from importlib.metadata import EntryPoint
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any, Protocol
@@ -14,7 +15,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from sageserve_env.errors import InputError, shown
-from sageserve_env.evaluation.policy import installed_policies, load_policy, policy_name, policy_options
+from sageserve_env.evaluation.policy import installed_policies, load_policy, made_policy, policy_name, policy_options
+from sageserve_env.evaluation.saved import SavedFolder, saved_folder
 
 VIEW = {"action_mode": str, "max_delta": int, "observation": str, "mask_in_observation": bool, "forecaster": str}
 """What an agent may choose of its environment, and as what: the form of actions and of observations."""
@@ -25,6 +27,8 @@ FILE_MODULE = "_sageserve_entrant"
 
 class Agent(Protocol):
     """Acts on observations. A new object is made for each episode, without arguments but the options given.
+
+    One that draws its actions takes an option ``sampled``, False by default, in which case it takes the likeliest.
 
     A class attribute ``VIEW`` may choose the form of actions and observations, by the names in :data:`VIEW` above, as arguments of
     ``gym.make``; without it they are the environment's own.
@@ -46,19 +50,28 @@ class Agent(Protocol):
 
 @dataclass(frozen=True)
 class Entrant:
-    """How a policy is named: ``NAME``, ``module:Class`` or ``FILE.py:Class``, each with options ``:name=value``.
+    """How a policy is named: ``NAME``, ``FOLDER``, ``module:Class`` or ``FILE.py:Class``, each with options ``:name=value``.
 
     Attributes:
         text: As it was given.
-        source: Name, module or path.
-        class_name: Of the class in a module or file; None for a name.
+        source: Name, folder of a saved agent, module or path.
+        class_name: Of the class in a module or file; None for a name or a folder.
         options: Arguments.
+        entry: Where an installed policy is, if one is named. Found once, as the search takes longer than to begin an episode.
+        saved: The saved agent that is named, if one is.
     """
 
     text: str
     source: str
     class_name: str | None = None
     options: dict[str, Any] = field(default_factory=dict)
+    entry: EntryPoint | None = field(init=False, repr=False, compare=False)
+    saved: SavedFolder | None = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        is_named = self.class_name is None
+        object.__setattr__(self, "entry", installed_policies().get(self.source) if is_named else None)
+        object.__setattr__(self, "saved", saved_folder(self.source) if is_named else None)
 
     @classmethod
     def parse(cls, text: str, read_options: Callable[[list[str]], dict[str, Any]]) -> Entrant:
@@ -74,7 +87,7 @@ class Entrant:
         source, *words = text.split(":")
         class_name = words.pop(0) if words and "=" not in words[0] else None
         entrant = cls(text, source, class_name, read_options(words))
-        if class_name is None and (source.endswith(".py") or source not in installed_policies()):
+        if class_name is None and entrant.entry is None and entrant.saved is None:
             if source.endswith(".py"):
                 raise InputError(f"--policy = '{text}' names no class; give FILE.py:Class")
             load_policy(source)  # says which names there are
@@ -82,14 +95,40 @@ class Entrant:
             raise InputError(f"--policy = '{text}': '{source}' is no file; give FILE.py:Class")
         return entrant
 
+    def both_ways(self) -> tuple[Entrant, Entrant]:
+        """An agent that takes the likeliest actions, and the same drawing them: by ``choose`` of a saved one, else by ``sampled``.
+
+        Raises:
+            InputError: The option is given already.
+        """
+        name = "sampled" if self.saved is None else "choose"
+        if name in self.options:
+            raise InputError(f"--policy = '{self.text}' says already by {name} how it acts; leave out --sampled")
+        if self.saved is None:
+            return self, self._with(sampled=True)
+        return self._with(choose="likeliest"), self._with(choose="sampled")
+
+    def _with(self, **options: Any) -> Entrant:
+        """The same with more options."""
+        words = "".join(f":{name}={str(value).lower()}" for name, value in options.items())
+        return replace(self, text=self.text + words, options={**self.options, **options})
+
     @property
     def is_file(self) -> bool:
         """Whether a file of Python is named."""
         return self.class_name is not None and self.source.endswith(".py")
 
     @property
+    def installed_modules(self) -> list[str]:
+        """The module of an installed policy, or of what loads a saved agent, where one is named."""
+        entries = [self.entry, None if self.saved is None else self.saved.loader]
+        return [entry.module for entry in entries if entry is not None]
+
+    @property
     def digest(self) -> str | None:
-        """Of the file's text, so that an evaluation does not go on with another; None where no file is named."""
+        """Of a file's text, or what decides a saved agent's actions, so that an evaluation goes on with no other; else None."""
+        if self.saved is not None:
+            return self.saved.digest
         return blake2b(Path(self.source).read_bytes(), digest_size=16).hexdigest() if self.is_file else None
 
     def load(self) -> Any:
@@ -98,8 +137,12 @@ class Entrant:
         Raises:
             InputError: There is no such class, or it does not take the options.
         """
+        if self.entry is not None:
+            return made_policy(self.entry, **self.options)
+        if self.saved is not None:
+            return self.saved.load(**self.options)
         if self.class_name is None:
-            return load_policy(self.source, **self.options)
+            return load_policy(self.source, **self.options)  # says which names there are
         module = _file_module(Path(self.source)) if self.is_file else import_module(self.source)
         factory = getattr(module, self.class_name, None)
         if not callable(factory):

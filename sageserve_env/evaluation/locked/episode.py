@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,13 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.actions import ACTION, ORDER, Packed, Said, digested, order_code, packed
+from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Packed, Said, digested, order_code, packed
 from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess, sealed
+from sageserve_env.evaluation.locked.measured import Measured, measured
+from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
+from sageserve_env.evaluation.locked.wire import layout
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -45,6 +47,7 @@ class Row:
         steps: Decisions that were carried out.
         is_overfull: It ended early, as too many requests were in the system.
         terms: Sums of ``rewards.TERMS``.
+        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.measured.MEASURED`.
         actions, outcomes: Rolling digests of what was decided and of the terms of each step.
         times: Seconds of the ``reset``, of a decision (mean, 95 % and most), and of the whole episode; the one thing that another
             run does not give again.
@@ -57,6 +60,7 @@ class Row:
     steps: int
     is_overfull: bool
     terms: dict[str, float]
+    measured: Measured
     actions: str
     outcomes: str
     times: dict[str, float]
@@ -68,6 +72,14 @@ class Row:
     def score(self) -> EpisodeScore:
         """What it is worth."""
         return EpisodeScore(self.terms, self.is_overfull)
+
+    @property
+    def normalised(self) -> float | None:
+        """Its dollars between the anchors, 0 to 1 and beyond; None without anchors, or where hindsight is not the cheaper one."""
+        if self.anchors is None or self.anchors["hindsight_usd"] >= self.anchors["reactive_usd"]:
+            return None
+        above, below = self.anchors["reactive_usd"], self.anchors["hindsight_usd"]
+        return float((above - self.score.usd) / (above - below))
 
     @classmethod
     def of(cls, facts: dict[str, Any]) -> Row:
@@ -113,13 +125,12 @@ def play_locked(
         seed: Of ``reset``.
     """
     begun_s, course, failure = time.perf_counter(), Course(), None
-    observation, info = env.reset(seed=seed, options=dict(episode))
-    process = PolicyProcess(entrant, limits)
-    player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
-    is_over = False
+    process, is_over = PolicyProcess(entrant, limits), False
     try:
+        observation, _ = env.reset(seed=seed, options=dict(episode))
+        player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
         process.load()
-        begin(env, process, known, episode, limits, is_bound, course)
+        begin(env, process, player, known, episode, limits, is_bound, course)
         course.step = 0
         while not is_over:
             since_s = time.perf_counter()
@@ -139,12 +150,19 @@ def play_locked(
     score = episode_score(env)
     digests = course.actions.hexdigest(), course.outcomes.hexdigest()
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
-    log = packed(course.said) if failure is None else None
-    return Row(episode, max(course.step, 0), score.is_overfull, dict(score.terms), *digests, times, failure, log=log)
+    terms, log = dict(score.terms), packed(course.said) if failure is None else None
+    return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(env), *digests, times, failure, log=log)
 
 
 def begin(
-    env: FleetEnv, process: PolicyProcess, known: Described, episode: Episode, limits: Limits, is_bound: bool, course: Course
+    env: FleetEnv,
+    process: PolicyProcess,
+    player: AgentTurns | ControllerTurns,
+    known: Described,
+    episode: Episode,
+    limits: Limits,
+    is_bound: bool,
+    course: Course,
 ) -> None:
     """Tell a policy that an episode begins, and all that it may know of it.
 
@@ -155,12 +173,13 @@ def begin(
     seed = policy_seed(problem, episode)
     since_s = time.perf_counter()
     if known.kind == "agent":
-        process.ask(limits.reset_s, "begin_agent", seed)
+        process.ask(limits.reset_s, "begin_agent", seed, player.layout)
     elif is_bound:
         scenario = Scenario(problem.name, env.setup.world, played.workload, problem.control_interval_s)
-        process.ask(limits.reset_s, "begin_controller", scenario, seed, (played.workload, played.workload_seed))
+        future = played.workload, played.workload_seed
+        process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout)
     else:
-        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None)
+        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout)
     course.reset_s = time.perf_counter() - since_s
 
 
@@ -169,6 +188,7 @@ class AgentTurns:
 
     def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
         self._env, self._process, self._observation = env, process, observation
+        self.layout = layout(self._told())
 
     def decide(self, limit_s: float) -> Said:
         """Ask for the next action.
@@ -176,10 +196,7 @@ class AgentTurns:
         Raises:
             PolicyFailure: There is none in time.
         """
-        mask = None
-        if self._env.setup.has_masks:
-            mask = sealed(self._env.action_masks().astype(np.int8).reshape(self._env.setup.mask_shape))
-        self._action = as_array(self._process.ask(limit_s, "act", sealed(self._observation), mask))
+        self._action = as_array(self._process.turn(limit_s, self._told(), self.layout))
         return {ACTION: self._action}
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
@@ -194,12 +211,21 @@ class AgentTurns:
             raise PolicyFailure("Nonsense", str(error)) from None
         return is_over, info
 
+    def _told(self) -> dict[str, Any]:
+        """What the agent sees."""
+        mask = None
+        if self._env.setup.has_masks:
+            mask = self._env.action_masks().reshape(self._env.setup.mask_shape).view(np.int8)
+        return {"observation": self._observation, "mask": mask}
+
 
 class ControllerTurns:
     """Telemetry over, knobs back."""
 
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
         self._env, self._process = env, process
+        self.layout = layout(vars(env.telemetry()))
+        self._said: Any = None
 
     def decide(self, limit_s: float) -> Said:
         """Ask for the next knobs.
@@ -207,13 +233,10 @@ class ControllerTurns:
         Raises:
             PolicyFailure: There are none in time.
         """
-        said = self._process.ask(limit_s, "decide", sealed(self._env.telemetry()))
-        if not isinstance(said, dict) or set(said) != {field.name for field in fields(Knobs)}:
-            raise PolicyFailure("Nonsense", "what it decided are no knobs")
-        order = said.pop(ORDER)
-        values = {name: as_array(value) for name, value in said.items()}
-        self._knobs = Knobs(**values, admission_order=order)
-        return {**values, ORDER: order_code(order)}
+        said = self._process.turn(limit_s, vars(self._env.telemetry()), self.layout)
+        if said is not self._said:
+            self._said, self._knobs, self._decided = said, *as_knobs(said)
+        return self._decided
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
         """Carry them out: whether the episode is over, and the info.
@@ -226,6 +249,18 @@ class ControllerTurns:
         except InputError as error:
             raise PolicyFailure("Nonsense", str(error)) from None
         return is_over, info
+
+
+def as_knobs(said: Any) -> tuple[Knobs, Said]:
+    """Knobs that a policy said, and what it decided by them.
+
+    Raises:
+        PolicyFailure: They are none.
+    """
+    if not isinstance(said, dict) or set(said) != KNOBS:
+        raise PolicyFailure("Nonsense", "what it decided are no knobs")
+    values = {name: as_array(value) for name, value in said.items() if name != ORDER}
+    return Knobs(**values, admission_order=said[ORDER]), {**values, ORDER: order_code(said[ORDER])}
 
 
 def as_array(said: Any) -> Any:

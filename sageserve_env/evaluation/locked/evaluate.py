@@ -2,40 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import asdict, replace
+from collections.abc import Callable, Generator
+from contextlib import closing
 from pathlib import Path
-from queue import SimpleQueue
-from typing import Any
 
-import sageserve_env
-from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.anchors import Anchors
+from sageserve_env.evaluation.locked.cluster import play_on_ray
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.episode import Row, play_locked
+from sageserve_env.evaluation.locked.episode import Row
 from sageserve_env.evaluation.locked.logs import log_file, logged, with_logs, write_logs
 from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
-from sageserve_env.evaluation.locked.protocol import (
-    LIMITS,
-    PROTOCOL,
-    SPLIT,
-    Episode,
-    Limits,
-    dynamics_digest,
-    held_out,
-    problem_digest,
-)
+from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, Limits, held_out
 from sageserve_env.evaluation.locked.record import Evaluation, read_evaluation, require_episodes, require_same_head
-from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
+from sageserve_env.evaluation.locked.seat import Job, play_here
 from sageserve_env.scenarios import Problem
-from sageserve_env.world.checks import require_count
+from sageserve_env.world.checks import require_choice, require_count
 
-FORMAT = 1
+MOST_WORKERS = 4096
 
-MOST_WORKERS = 256
+ENGINES: dict[str, Callable[[Job, list[Episode], int], Generator[Row, None, None]]] = {"local": play_here, "ray": play_on_ray}
+"""Who plays the episodes of a job, so many at a time, and gives their rows as they are done."""
 
 Report = Callable[[Evaluation], None]
 """Called after every episode."""
@@ -49,6 +35,7 @@ def evaluate(
     out: Path | None = None,
     keeps_actions: bool = False,
     workers: int = 1,
+    engine: str = "local",
     is_bound: bool = False,
     has_anchors: bool = True,
     limits: Limits = LIMITS,
@@ -65,6 +52,7 @@ def evaluate(
         out: The result's file, written after every episode; what it holds already is not played again.
         keeps_actions: Also write what the policy did, beside ``out``: see ``logs.py``.
         workers: Episodes at a time.
+        engine: Where they are played: ``"local"``, in this process, or ``"ray"``, on the machines of a Ray cluster.
         is_bound: Show the policy the traffic to come; for installed policies that know the future.
         has_anchors: Also play what dollars are measured against; a leaderboard takes it from its own entries.
         limits: Of the policy's time.
@@ -77,8 +65,11 @@ def evaluate(
     order = held_out(problem)
     require_count("episodes", len(order) if episodes is None else episodes, 1, len(order))
     require_count("workers", workers, 1, MOST_WORKERS)
-    known = introduced(entrant, limits, is_bound)
-    head = head_of(entrant, known, problem, limits, is_bound)
+    require_choice("engine", engine, list(ENGINES))
+    if entrant.saved is not None:
+        entrant.saved.require_env(problem.id)
+    job = Job(entrant, introduced(entrant, limits, is_bound), problem, limits, is_bound, has_anchors)
+    head = job.head()
     evaluation = Evaluation(head)
     if out is not None and out.exists():
         evaluation = read_evaluation(out)
@@ -89,21 +80,23 @@ def evaluate(
     done = [row.episode for row in evaluation.rows]
     left = [episode for episode in order[:episodes] if episode not in done]
     report(evaluation)
-    with player(entrant, known, problem, limits, is_bound, has_anchors, min(workers, max(len(left), 1))) as play:
-        for row in play(left):
+    with closing(ENGINES[engine](job, left, workers)) as rows:
+        for row in rows:
             evaluation.add(row, order)
             if out is not None:
-                write(evaluation, out, keeps_actions)
+                write(evaluation, out, keeps_actions, is_under_way=True)
             report(evaluation)
+    if out is not None:
+        write(evaluation, out, keeps_actions)
     return evaluation
 
 
-def write(evaluation: Evaluation, out: Path, keeps_actions: bool) -> None:
+def write(evaluation: Evaluation, out: Path, keeps_actions: bool, is_under_way: bool = False) -> None:
     """Write the result, after the actions that it must not be without."""
     if keeps_actions:
         out.parent.mkdir(parents=True, exist_ok=True)
         write_logs(log_file(out), (logged(evaluation.head, row) for row in evaluation.rows if row.failure is None))
-    evaluation.write(out)
+    evaluation.write(out, is_under_way)
 
 
 def introduced(entrant: Entrant, limits: Limits, is_bound: bool) -> Described:
@@ -126,65 +119,3 @@ def introduced(entrant: Entrant, limits: Limits, is_bound: bool) -> Described:
     if is_bound and (not known.knows_future or entrant.class_name is not None):
         raise InputError(f"--bound: '{entrant.text}' is no installed policy that knows the future (foresee); leave it out")
     return known
-
-
-def head_of(entrant: Entrant, known: Described, problem: Problem, limits: Limits, is_bound: bool) -> dict[str, Any]:
-    """What decides the numbers."""
-    return {
-        "format": FORMAT,
-        "protocol": PROTOCOL,
-        "package": sageserve_env.__version__,
-        "env": problem.id,
-        "problem": problem.name,
-        "problem_digest": problem_digest(problem),
-        "dynamics_digest": dynamics_digest(problem),
-        "split": SPLIT,
-        "episode_seed": EPISODE_SEED,
-        "held_out": len(held_out(problem)),
-        "limits": asdict(limits),
-        "policy": {"given": entrant.text, "digest": entrant.digest, "is_bound": is_bound, **asdict(known)},
-    }
-
-
-@contextmanager
-def player(
-    entrant: Entrant, known: Described, problem: Problem, limits: Limits, is_bound: bool, has_anchors: bool, workers: int
-) -> Iterator[Callable[[list[Episode]], Iterator[Row]]]:
-    """Plays episodes, some at a time, each in an environment of its own; gives their rows as they are done."""
-    envs: SimpleQueue[FleetEnv] = SimpleQueue()
-    made = [environment(known, entrant, problem) for _ in range(workers)]
-    for env in made:
-        envs.put(env)
-    anchors = Anchors.of(made[0]) if has_anchors else None
-
-    def play(episode: Episode) -> Row:
-        env = envs.get()
-        try:
-            row = play_locked(env, entrant, known, episode, limits, is_bound)
-            return row if anchors is None else replace(row, anchors=anchors.of_episode(env, episode))
-        finally:
-            envs.put(env)
-
-    def play_all(episodes: list[Episode]) -> Iterator[Row]:
-        for future in as_completed([pool.submit(play, episode) for episode in episodes]):
-            yield future.result()
-
-    with ThreadPoolExecutor(workers) as pool:
-        try:
-            yield play_all
-        finally:
-            pool.shutdown(cancel_futures=True)
-            for env in made:
-                env.close()
-
-
-def environment(known: Described, entrant: Entrant, problem: Problem) -> FleetEnv:
-    """The environment of an evaluation: the problem as it is, in the agent's view.
-
-    Raises:
-        InputError: The view has a value that there is not.
-    """
-    try:
-        return FleetEnv(problem=problem, split=SPLIT, **known.view)
-    except InputError as error:
-        raise InputError(f"policy = '{entrant.text}': VIEW: {error}") from None

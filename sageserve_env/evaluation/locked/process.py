@@ -7,20 +7,20 @@ import math
 import os
 import pickle
 import socket
+import sys
 import time
 from contextlib import suppress
-from dataclasses import replace
-from multiprocessing import get_context
+from multiprocessing import get_all_start_methods, get_context
 from threading import Event, Thread
 from typing import Any
 
 import numpy as np
 
 from sageserve_env.errors import printable
+from sageserve_env.evaluation.locked import worker
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.protocol import Limits
-from sageserve_env.evaluation.locked.worker import serve
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.evaluation.locked.wire import Told, pack
 
 LONGEST_ANSWER = 1 << 24
 """Bytes."""
@@ -29,6 +29,8 @@ TICK_S = 0.05
 """How often the clock is looked at."""
 
 LONGEST_MESSAGE = 200
+
+PRELOADED = "sageserve_env.evaluation.locked.preload"
 
 
 class PolicyFailure(Exception):
@@ -45,6 +47,19 @@ class PolicyFailure(Exception):
         self.kind, self.message, self.is_ours = printable(kind)[:80], printable(message)[:LONGEST_MESSAGE], is_ours
 
 
+def forking(entrant: Entrant) -> Any:
+    """What begins processes: a server that has this package and an installed policy's module and plays nothing forks each anew.
+
+    Where there is no such server, a process is begun from nothing, which takes a second.
+    """
+    if "forkserver" not in get_all_start_methods():
+        return get_context("spawn")
+    context = get_context("forkserver")
+    others = [name for name in ("ray",) if name in sys.modules]  # the main module of Ray's processes imports it
+    context.set_forkserver_preload(["__main__", PRELOADED, *others, *entrant.installed_modules])  # heeded before it runs
+    return context
+
+
 class PolicyProcess:
     """A policy in a new process, for one episode.
 
@@ -54,11 +69,12 @@ class PolicyProcess:
     """
 
     def __init__(self, entrant: Entrant, limits: Limits) -> None:
-        context = get_context("spawn")
+        context = forking(entrant)
         self._connection, theirs = context.Pipe()
         self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
-        self._process = context.Process(target=serve, args=(theirs, entrant), daemon=True)
+        self._process = context.Process(target=worker.serve, args=(theirs, entrant), daemon=True)
         self._limits, self._due_s, self._is_late, self._is_closed = limits, math.inf, False, Event()
+        self._heard, self._understood = b"", None
         self._process.start()
         theirs.close()
         self._watch = Thread(target=self._end_when_late, daemon=True)
@@ -87,10 +103,26 @@ class PolicyProcess:
         Raises:
             PolicyFailure: It raised, took too long, ended, or said what is no answer.
         """
+        return self._answer(limit_s, task, pickle.dumps((task, arguments), protocol=5))
+
+    def turn(self, limit_s: float, told: Told, layout: np.dtype[Any]) -> Any:
+        """Ask for a decision, as :meth:`ask` does.
+
+        Args:
+            limit_s: Seconds that it may take.
+            told: What the policy sees.
+            layout: Of that, as the episode was begun with.
+
+        Raises:
+            PolicyFailure: There is none.
+        """
+        return self._answer(limit_s, "a decision", pack(told, layout))
+
+    def _answer(self, limit_s: float, task: str, message: bytes) -> Any:
         self._due_s = time.monotonic() + limit_s
         try:
-            self._connection.send_bytes(pickle.dumps((task, arguments), protocol=5))  # keeps arrays sealed, see sealed()
-            answer = json.loads(self._connection.recv_bytes(LONGEST_ANSWER))
+            self._connection.send_bytes(message)
+            answer = self._read(self._connection.recv_bytes(LONGEST_ANSWER))
         except (EOFError, OSError):
             if self._is_late:
                 raise PolicyFailure("TimeLimit", f"{task} took more than {limit_s:g} s") from None
@@ -104,6 +136,13 @@ class PolicyProcess:
         if "raised" in answer:
             raise PolicyFailure(str(answer["raised"]), str(answer.get("message", "")), bool(answer.get("is_ours")))
         return answer["said"]
+
+    def _read(self, message: bytes) -> Any:
+        """What a message says: the same object where it says again what the last one said."""
+        if message != self._heard:
+            self._heard, self._understood = b"", json.loads(message)
+            self._heard = message
+        return self._understood
 
     def close(self) -> None:
         """End the process."""
@@ -126,15 +165,3 @@ class PolicyProcess:
         self._process.kill()
         with suppress(OSError):  # where the other side is gone
             self._wire.shutdown(socket.SHUT_RDWR)
-
-
-def sealed(value: Any) -> Any:
-    """Arrays, or dicts or a telemetry of such, that cannot be written to, nor can what is unpickled from them."""
-    if isinstance(value, np.ndarray):
-        value = value.copy()
-        value.flags.writeable = False
-    elif isinstance(value, dict):
-        value = {name: sealed(item) for name, item in value.items()}
-    elif isinstance(value, Telemetry):
-        value = replace(value, **{name: sealed(item) for name, item in vars(value).items()})
-    return value

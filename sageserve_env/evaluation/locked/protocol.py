@@ -54,7 +54,7 @@ def held_out(problem: Problem) -> list[Episode]:
 
 def policy_seed(problem: Problem, episode: Episode) -> int:
     """The seed that a policy is given for an episode, 0 to 2**32 - 1: it tells nothing of the traffic."""
-    text = f"{PROTOCOL} {problem.id} {episode['day']} {episode['variant']}"
+    text = f"{PROTOCOL} {problem.id} {episode['day']} {episode.get('variant', 'drawn')}"
     return int.from_bytes(blake2b(text.encode(), digest_size=4).digest(), "little")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.summary import summary
+from sageserve_env.evaluation.locked.summary import counts, summary
 from sageserve_env.writing import write_rows
 
 SCHEMA = Path(__file__).with_name("result.schema.json")
@@ -32,6 +32,11 @@ class Evaluation:
     rows: list[Row] = field(default_factory=list)
 
     @property
+    def given(self) -> str:
+        """How the policy was named, without the folder of its file."""
+        return Path(self.head["policy"]["given"]).name
+
+    @property
     def summary(self) -> dict[str, Any]:
         """What the episodes come to: see :func:`~sageserve_env.evaluation.locked.summary.summary`."""
         return summary(self.rows, self.head["held_out"], self.head["policy"]["is_bound"])
@@ -40,13 +45,18 @@ class Evaluation:
         """Take an episode in, at its place."""
         self.rows = sorted([*self.rows, row], key=lambda each: order.index(each.episode))
 
-    def write(self, path: Path) -> None:
+    def write(self, path: Path, is_under_way: bool = False) -> None:
         """Write it, whole, a line for each episode.
+
+        Args:
+            path: The file.
+            is_under_way: More episodes follow: count them only, as intervals take as long as an episode of a small problem.
 
         Raises:
             InputError: It cannot be written.
         """
-        write_rows(path, {**self.head, "summary": self.summary}, "episodes", (row.packed() for row in self.rows))
+        found = counts(self.rows, self.head["held_out"], self.head["policy"]["is_bound"]) if is_under_way else self.summary
+        write_rows(path, {**self.head, "summary": found}, "episodes", (row.packed() for row in self.rows))
 
 
 def read_evaluation(path: Path) -> Evaluation:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.evaluation.locked.episode import Row
+from sageserve_env.evaluation.locked.measured import MEASURED
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.evaluation.statistics import bootstrap_interval, interquartile_mean, optimality_gap
 from sageserve_env.world.schema import TIERS
@@ -28,13 +29,18 @@ def summary(rows: Sequence[Row], held_out: int, is_bound: bool) -> dict[str, Any
     Returns:
         ``is_complete``: all were played; ``is_ranked``: so it is, none failed, and the policy is no bound; ``is_feasible``: every
         tier held its level in every one of them; ``missed``: the worst share of each tier that did not; means of an episode, with
-        the bootstrapped interval of the mean dollars; ``normalised``, over the episodes of which both anchors are known.
+        the bootstrapped interval of the mean dollars; what else was measured; the days; ``normalised``, over the episodes of which
+        both anchors are known.
     """
     scored = [row for row in rows if row.failure is None]
-    failed, is_complete = len(rows) - len(scored), len(rows) == held_out
-    counts = {"episodes": len(rows), "failed": failed, "is_complete": is_complete}
-    counts["is_ranked"] = is_complete and not failed and not is_bound
-    return {**counts, **(_figures(scored) if scored else {})}
+    return {**counts(rows, held_out, is_bound), **(_figures(scored) if scored else {})}
+
+
+def counts(rows: Sequence[Row], held_out: int, is_bound: bool) -> dict[str, Any]:
+    """How many episodes were played and failed, and whether they make a rank: what :func:`summary` begins with."""
+    failed, is_complete = sum(row.failure is not None for row in rows), len(rows) == held_out
+    is_ranked = is_complete and not failed and not is_bound
+    return {"episodes": len(rows), "failed": failed, "is_complete": is_complete, "is_ranked": is_ranked}
 
 
 def by_day(rows: Sequence[Row], values: Sequence[float]) -> NDArray[np.float64]:
@@ -61,8 +67,36 @@ def _figures(rows: Sequence[Row]) -> dict[str, Any]:
         "attainment": {tier: float(np.mean([score.attainment[tier] for score in scores])) for tier in TIERS},
         "attainment_worst": worst,
         **{name: float(np.mean([row.terms[name] for row in rows])) for name in MEANS},
+        "measured": {name: mean_of_known([row.measured.get(name) for row in rows]) for name in MEASURED},
+        "days": days(rows),
         "normalised": _normalised(rows),
     }
+
+
+def days(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Of each day: its episodes, how many held every level, mean dollars with an interval, and the worst share of each tier."""
+    found = []
+    for day in dict.fromkeys(str(row.episode["day"]) for row in rows):
+        played = [row for row in rows if row.episode["day"] == day]
+        usd = [row.score.usd for row in played]
+        found.append(
+            {
+                "day": day,
+                "episodes": len(played),
+                "held": sum(row.score.is_feasible for row in played),
+                "usd": float(np.mean(usd)),
+                "usd_interval": list(bootstrap_interval(_mean, usd)),
+                "attainment_worst": {tier: min(row.score.attainment[tier] for row in played) for tier in TIERS},
+                "normalised": mean_of_known([row.normalised for row in played]),
+            }
+        )
+    return found
+
+
+def mean_of_known(values: Sequence[float | None]) -> float | None:
+    """Mean of the values that are known; None where none is."""
+    known = [value for value in values if value is not None]
+    return float(np.mean(known)) if known else None
 
 
 def _normalised(rows: Sequence[Row]) -> dict[str, Any] | None:

@@ -7,7 +7,9 @@ import os
 import pickle
 import signal
 import sys
-from dataclasses import asdict, fields
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection, wait
 from threading import Thread
@@ -16,7 +18,9 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.actions import KNOBS
 from sageserve_env.evaluation.locked.entrant import Entrant, described
+from sageserve_env.evaluation.locked.wire import TURN, unpack
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -25,24 +29,25 @@ from sageserve_env.workload.request import Workload
 
 
 def serve(connection: Connection, entrant: Entrant) -> None:
-    """Answer until the other side closes: a task is a method of :class:`Played` and its arguments."""
+    """Answer until the other side closes: turns, and tasks, which are a method of :class:`Played` and its arguments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to see
     os.dup2(2, 1)  # what a policy prints is no result
     Thread(target=_end_with_parent, daemon=True).start()
     played = Played(entrant)
-    while True:
-        try:
-            task, arguments = pickle.loads(connection.recv_bytes())
-        except EOFError:
-            return
-        try:
-            with hushed():
-                text = json.dumps({"said": getattr(played, task)(*arguments)})
-        except BaseException as error:
-            text = json.dumps(
-                {"raised": type(error).__name__, "message": _message(error), "is_ours": isinstance(error, InputError)}
-            )
-        connection.send_bytes(text.encode())
+    with hushed(), suppress(EOFError):
+        while True:
+            connection.send_bytes(answer(played, connection.recv_bytes()).encode())
+
+
+def answer(played: Played, message: bytes) -> str:
+    """What a policy says to a message, or what it raised, as JSON."""
+    try:
+        if message.startswith(TURN):
+            return json.dumps({"said": played.turn(message)})
+        task, arguments = pickle.loads(message)
+        return json.dumps({"said": getattr(played, task)(*arguments)})
+    except BaseException as error:
+        return json.dumps({"raised": type(error).__name__, "message": _message(error), "is_ours": isinstance(error, InputError)})
 
 
 class Played:
@@ -51,22 +56,26 @@ class Played:
     def __init__(self, entrant: Entrant) -> None:
         self._entrant = entrant
         self._policy: Any = None
+        self._turn: Callable[[Any], Any]
+        self._layout: np.dtype[Any]
 
     def load(self) -> dict[str, Any]:
         """Make the policy; the fields of :class:`~sageserve_env.evaluation.locked.entrant.Described`."""
         self._policy = self._entrant.load()
         return asdict(described(self._policy, self._entrant))
 
-    def begin_agent(self, seed: int) -> None:
-        """Begin an episode of an agent."""
+    def begin_agent(self, seed: int, layout: np.dtype[Any]) -> None:
+        """Begin an episode of an agent; layout: of what it is told in each turn."""
+        self._turn, self._layout = self._act, layout
         self._policy.reset(seed)
 
-    def begin_controller(self, scenario: Scenario, seed: int, future: tuple[Workload, int] | None) -> None:
+    def begin_controller(self, scenario: Scenario, seed: int, future: tuple[Workload, int] | None, layout: np.dtype[Any]) -> None:
         """Begin an episode of a controller; a bound is shown the future.
 
         Raises:
             InputError: It wants another fleet.
         """
+        self._turn, self._layout = self._decide, layout
         prepare = getattr(self._policy, "prepare", None)
         if prepare is not None and prepare(scenario.world) != scenario.world:
             raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
@@ -74,20 +83,24 @@ class Played:
             self._policy.foresee(*future)
         self._policy.reset(scenario, np.random.default_rng(seed))
 
-    def act(self, observation: Any, mask: Any) -> Any:
-        """An agent's action, as a list or number."""
-        return np.asarray(self._policy.act(observation, mask)).tolist()
+    def turn(self, message: bytes) -> Any:
+        """The decision on what a message tells."""
+        return self._turn(unpack(message, self._layout))
 
-    def decide(self, telemetry: Telemetry) -> dict[str, Any]:
+    def _act(self, told: dict[str, Any]) -> Any:
+        """An agent's action, as a list or number."""
+        return np.asarray(self._policy.act(told["observation"], told["mask"])).tolist()
+
+    def _decide(self, told: dict[str, Any]) -> dict[str, Any]:
         """A controller's knobs, each as a list or text.
 
         Raises:
             TypeError: It decided something else.
         """
-        knobs = self._policy.decide(telemetry)
+        knobs = self._policy.decide(Telemetry(**told))
         if not isinstance(knobs, Knobs):
             raise TypeError(f"decide() gave a {type(knobs).__name__}, not Knobs")
-        return {field.name: np.asarray(getattr(knobs, field.name)).tolist() for field in fields(Knobs)}
+        return {name: np.asarray(getattr(knobs, name)).tolist() for name in KNOBS}
 
 
 def _message(error: BaseException) -> str:

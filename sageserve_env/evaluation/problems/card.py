@@ -12,8 +12,10 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.policy import Policy, hushed, is_tuned, load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
-from sageserve_env.scenarios import Problem
-from sageserve_env.world.schema import TIERS
+from sageserve_env.scenarios import Problem, Scenario
+from sageserve_env.sim import Knobs
+from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.world.schema import TIERS, World
 
 REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
     ("static", {}),
@@ -43,10 +45,12 @@ class CardRow:
     Attributes:
         label: The policy and its options.
         scores: Of each episode.
+        crowded: Share of the control instants at which some region had no VM of a type left.
     """
 
     label: str
     scores: Sequence[EpisodeScore]
+    crowded: float = 0.0
 
     @property
     def usd(self) -> float:
@@ -72,6 +76,34 @@ class CardRow:
         return min(score.attainment[tier] for score in self.scores)
 
 
+class Watched:
+    """A policy, and how often a region had no VM of some type left when it decided.
+
+    Args:
+        policy: Who decides.
+        world: Its VMs.
+    """
+
+    def __init__(self, policy: Policy, world: World) -> None:
+        self._policy = policy
+        self._exists = np.array([[region.vm_capacity.get(kind.name, 0) > 0 for kind in world.vm_types] for region in world.regions])
+        self.instants = self.crowded = 0
+        if hasattr(policy, "foresee"):
+            self.foresee = policy.foresee
+        if hasattr(policy, "prepare"):
+            self.prepare = policy.prepare
+
+    def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
+        """Begin an episode."""
+        self._policy.reset(scenario, rng)
+
+    def decide(self, telemetry: Telemetry) -> Knobs:
+        """What the policy decides."""
+        self.instants += 1
+        self.crowded += bool(((telemetry.spot == 0) & self._exists).any())
+        return self._policy.decide(telemetry)
+
+
 def test_days(problem: Problem) -> list[dict[str, Any]]:
     """Options of the test episodes as recorded."""
     return [{"day": window.name, "variant": 0} for window in problem.split("test").windows]
@@ -88,15 +120,35 @@ def card_rows(problem: Problem, plans: str | None = None, seed: int = EPISODE_SE
     Raises:
         InputError: The file of plans is none.
     """
-    env, tuned = FleetEnv(problem=problem, split="test"), TUNED_ON.get(problem.name, problem.name)
-    bound = None if plans is None else _row(env, "hindsight", partial(load_policy, "plan", file=plans), seed)
+    for name, make in entrants(problem, plans).items():
+        yield card_row(problem, name, make, seed)
+
+
+def entrants(problem: Problem, plans: str | None = None) -> dict[str, Callable[[], Policy]]:
+    """Makers of the policies of a card by label, in its order.
+
+    Raises:
+        InputError: The file of plans is none.
+    """
+    tuned = TUNED_ON.get(problem.name, problem.name)
     least = ("static", {"instances": problem.world().scaling.min_instances})
-    for name, options in (least, *REFERENCES):
-        yield _row(env, label(name, options), partial(load_policy, name, **options), seed)
-    for name in (name for name in TUNED if is_tuned(name, tuned)):
-        yield _row(env, f"{name}, tuned", partial(load_policy, name, tuned=tuned), seed)
-    if bound is not None:
-        yield bound
+    makers: dict[str, Callable[[], Policy]] = {
+        label(name, options): partial(load_policy, name, **options) for name, options in (least, *REFERENCES)
+    }
+    makers |= {f"{name}, tuned": partial(load_policy, name, tuned=tuned) for name in TUNED if is_tuned(name, tuned)}
+    if plans is not None:
+        load_policy("plan", file=plans)  # a file that is none is told before anything is played
+        makers["hindsight"] = partial(load_policy, "plan", file=plans)
+    return makers
+
+
+def card_row(problem: Problem, name: str, make: Callable[[], Policy], seed: int = EPISODE_SEED) -> CardRow:
+    """Play one policy of a card, a new one each day."""
+    env, days = FleetEnv(problem=problem, split="test"), test_days(problem)
+    with hushed():
+        watched = [Watched(make(), env.setup.world) for _ in days]
+        scores = [play_policy(env, policy, day, seed) for policy, day in zip(watched, days, strict=True)]
+    return CardRow(name, scores, sum(each.crowded for each in watched) / sum(each.instants for each in watched))
 
 
 def label(name: str, options: dict[str, Any]) -> str:
@@ -112,22 +164,20 @@ def headroom(rows: Sequence[CardRow], among: Sequence[str]) -> float | None:
     return 1.0 - bounds[0] / min(policies) if policies and bounds else None
 
 
+def line(row: CardRow) -> str:
+    """A row of the table."""
+    dollars = f"{row.usd:,.0f} | {row.mean('vm_usd'):,.0f} | {row.mean('breach_usd'):,.0f}"
+    shares = " | ".join(f"{row.worst(tier):.1%}" for tier in TIERS)
+    return f"| {row.label} | {dollars} | {shares} | {row.held} of {len(row.scores)} | {row.crowded:.0%} |"
+
+
 def markdown(rows: Sequence[CardRow]) -> str:
     """The rows as a table, and the headroom that they show."""
-    n = len(rows[0].scores)
     lines = [
-        f"| policy | dollars | VMs, $ | breaches, $ | {' | '.join(f'{tier}, worst' for tier in TIERS)} | levels held |",
-        "|---|---:|---:|---:|---:|---:|---:|---:|",
+        f"| policy | dollars | VMs, $ | breaches, $ | {' | '.join(f'{tier}, worst' for tier in TIERS)} | levels held | all taken |",
+        "|---|---:|---:|---:|---:|---:|---:|---:|---:|",
+        *map(line, rows),
     ]
-    for row in rows:
-        shares = " | ".join(f"{row.worst(tier):.1%}" for tier in TIERS)
-        dollars = f"{row.usd:,.0f} | {row.mean('vm_usd'):,.0f} | {row.mean('breach_usd'):,.0f}"
-        lines.append(f"| {row.label} | {dollars} | {shares} | {row.held} of {n} |")
     found = [(what, headroom(rows, among)) for what, among in (("constant", CONSTANT), ("LT-UA", ("lt-ua",)), ("policy", TUNED))]
     told = [f"the best tuned {what} by {share:.1%}" for what, share in found if share is not None]
     return "\n".join([*lines, *(["", f"Hindsight is cheaper than {', than '.join(told)}."] if told else [])])
-
-
-def _row(env: FleetEnv, name: str, make: Callable[[], Policy], seed: int) -> CardRow:
-    with hushed():
-        return CardRow(name, [play_policy(env, make(), episode, seed) for episode in test_days(env.setup.problem)])

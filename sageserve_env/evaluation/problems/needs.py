@@ -33,7 +33,7 @@ class Needs:
 
     Attributes:
         met: Share of its attainable IW-F that each hour, region and model meets with 1, 2, ... instances, on the first VM type on
-            which the model runs and without help from other regions, shape (MOST_INSTANCES, hours, R, M).
+            which the model runs and without help from other regions, shape (MOST_INSTANCES, hours, R, M); NaN where no IW-F came.
         attainable: Share of IW-F that the largest fleet tried serves in time.
         requests: That arrive.
     """
@@ -43,24 +43,26 @@ class Needs:
     requests: int
 
     def instances(self, level: float = WANTED) -> NDArray[np.int64]:
-        """Least instances that meet a level, shape (hours, R, M); one more than were tried where none does."""
-        if level == 0.0:
-            return np.zeros(self.met.shape[1:], np.int64)
+        """Least instances that meet a level, shape (hours, R, M); one more than were tried where none does, 0 without IW-F."""
         is_enough = self.met >= level
-        return np.where(is_enough.any(axis=0), is_enough.argmax(axis=0) + 1, MOST_INSTANCES + 1)
+        least = np.where(is_enough.any(axis=0), is_enough.argmax(axis=0) + 1, MOST_INSTANCES + 1)
+        return np.where(np.isnan(self.met).any(axis=0) | (level == 0.0), 0, least)
 
     @property
     def endpoint_swing(self) -> NDArray[np.float64]:
-        """The same of the endpoint of each model with the largest fleet, shape (M,)."""
-        swing: NDArray[np.float64] = (self.instances().max(axis=0) / self.instances().min(axis=0)).max(axis=0)
-        return swing
+        """The same of the endpoint of each model with the largest swing, shape (M,)."""
+        return _swing(self.instances()).max(axis=0)
 
     @property
     def swing(self) -> NDArray[np.float64]:
         """The largest hour's fleet of each model over its smallest, regions together, shape (M,)."""
-        by_model = self.instances().sum(axis=1)
-        swing: NDArray[np.float64] = by_model.max(axis=0) / by_model.min(axis=0)
-        return swing
+        return _swing(self.instances().sum(axis=1))
+
+
+def _swing(fleets: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Most over least along the first axis; a fleet of none counts as one."""
+    swing: NDArray[np.float64] = fleets.max(axis=0) / np.maximum(fleets.min(axis=0), 1)
+    return swing
 
 
 def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str = "test") -> Needs:
@@ -91,7 +93,8 @@ def play_needed(problem: Problem, instances: NDArray[np.int64], options: dict[st
     hour = np.minimum(np.arange(steps + ahead) * interval_s // HOUR_S, len(instances) - 1).astype(int)
     env.reset(seed=seed, options=options)
     for step in range(steps):
-        env.follow(_held(world, instances[hour[step : step + ahead + 1]].max(axis=0).ravel()))
+        if env.follow(_held(world, instances[hour[step : step + ahead + 1]].max(axis=0).ravel()))[3]:
+            break
     return episode_score(env)
 
 
@@ -158,17 +161,23 @@ def _alone(world: World, count: int) -> Knobs:
 
 
 def _met_by_hour(env: FleetEnv, knobs: Knobs, hours: int) -> NDArray[np.float64]:
-    """Share of the IW-F of each hour, region and model that was not late in it, shape (hours, R, M); 1 where none came."""
+    """Share of the IW-F of each hour, region and model that was not late in it, shape (hours, R, M); NaN where none came.
+
+    Once too many requests are in the system, nothing is met any more.
+    """
     hour = np.arange(env.setup.n_steps) * env.setup.problem.control_interval_s // HOUR_S
-    before, shares = _iw_f(env), []
+    before, is_over = _iw_f(env), False
+    met = np.zeros((hours, *before.shape[1:]))
     for number in range(hours):
         for _ in range(np.count_nonzero(hour == number)):
-            env.follow(knobs)
+            is_over = is_over or env.follow(knobs)[3]
+        if is_over and number < hours - 1:
+            break
         now = _iw_f(env)
         late, came = now - before
-        shares.append(np.where(came > 0, 1.0 - late / np.maximum(came, 1), 1.0))
+        met[number] = np.where(came > 0, 1.0 - late / np.maximum(came, 1), np.nan)
         before = now
-    return np.array(shares)
+    return met
 
 
 def _iw_f(env: FleetEnv) -> NDArray[np.int64]:

@@ -15,6 +15,9 @@ from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.leaderboard.submission.record import Submission
 
+MOST_LINES = 10_000
+"""Of a file: ten times the episodes of all ids, and few enough to unpack."""
+
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -49,8 +52,7 @@ def require_log(line: Logged) -> None:
     if len(steps) != line.steps:
         raise Refused("steps", f"steps = {line.steps}, and its log has {len(steps)}; keep what was written")
     rolling = Rolling()
-    for said in steps:
-        rolling.add(digested(said))
+    rolling.add([digested(said) for said in steps])
     if rolling.hexdigest() != line.actions:
         raise Refused("actions", "the digest of its actions is not the one that it gives; keep what was written")
 
@@ -98,6 +100,8 @@ def read_episodes(lines: Sequence[str], submission: Submission, board: Board) ->
     """
     by_id: dict[str, list[Logged]] = {env: [] for env in submission.entries}
     wrong: Wrong = []
+    if len(lines) > MOST_LINES:
+        return {}, [(None, Refused("size", f"it has more than {MOST_LINES:,} lines; give one for each episode"))]
     for number, text in enumerate(lines, 1):
         try:
             line = read_line(text, submission)

@@ -104,7 +104,7 @@ def read_about(path: Path) -> dict[str, Any]:
         InputError: It cannot be read, or says what is not theirs to say.
     """
     try:
-        facts = read_yaml(path.read_text(encoding="utf-8"))
+        facts = read_yaml(path.read_text(encoding="utf-8"), "those of docs/leaderboard.md")
     except OSError as error:
         raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file") from None
     except InputError as error:

@@ -112,7 +112,7 @@ def read_submission(text: str) -> Submission:
         Refused: It is no YAML, a field is unknown, missing or of another kind, or claims a score.
     """
     try:
-        facts = read_yaml(text) if text.strip() else {}
+        facts = read_yaml(text, "those of docs/leaderboard.md")
     except InputError as error:
         raise Refused("yaml", str(error)) from None
     require_fields(facts, {each.name for each in fields(Submission)}, "submission.yaml")
@@ -122,8 +122,8 @@ def read_submission(text: str) -> Submission:
         raise Refused("field", f"kind = {shown(facts['kind'])}; choose one of {', '.join(KINDS)}")
     if not NAME.fullmatch(facts["name"]):
         raise Refused("name", f"name = {shown(facts['name'])}; give small letters, digits and hyphens, at most 60")
-    if type(facts["hidden"]) is not bool:
-        raise Refused("field", f"hidden = {shown(facts['hidden'])}; give true or false")
+    if type(facts["hidden"]) is not bool or (facts["hidden"] and facts["kind"] == BOUND):
+        raise Refused("field", f"hidden = {shown(facts['hidden'])}; give true or false, and false for a bound")
     seeds = facts["seeds"]
     if not isinstance(seeds, list) or any(type(seed) is not int for seed in seeds):
         raise Refused("field", f"seeds = {shown(seeds)}; give a list of whole numbers")

@@ -32,6 +32,24 @@ class Chance:
         return [self.rng.choice(np.flatnonzero(row)) for row in mask]
 
 
+class OneShape(Holds):
+    """Knows three fleets."""
+
+    def act(self, observation, mask):
+        assert mask.shape[0] == 3
+        return super().act(observation, mask)
+
+
+class MayDraw(Chance):
+    """Takes the first choice under the mask, or draws one."""
+
+    def __init__(self, sampled=False):
+        self.sampled = sampled
+
+    def act(self, observation, mask):
+        return super().act(observation, mask) if self.sampled else mask.argmax(axis=1)
+
+
 class Targets:
     """An agent with another view: fractions of the fleet, from a dict of observations."""
 
@@ -44,6 +62,19 @@ class Targets:
         assert mask is None
         assert set(observation) >= {"endpoints", "regions", "time"}
         return np.full(len(observation["endpoints"]), -0.5)
+
+
+class Remembers(Holds):
+    """Leaves what it knows wherever an object of the next episode could find it, and fails if it finds any."""
+
+    kept = []  # noqa: RUF012
+
+    def reset(self, seed):
+        left = [*self.kept, *getattr(np, "left_here", []), *os.environ.get("LEFT_HERE", "")]
+        assert not left, left
+        self.kept.append(seed)
+        np.left_here = [seed]
+        os.environ["LEFT_HERE"] = str(seed)
 
 
 WANTED = ("FleetEnv", "Engine", "FleetRow", "Simulator", "Episode", "EnvSnapshot", "Observer", "GeneratedStream", "PlayedStream")

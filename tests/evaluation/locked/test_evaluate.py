@@ -12,19 +12,21 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.episode import Row, play_locked
-from sageserve_env.evaluation.locked.evaluate import environment, evaluate, introduced
-from sageserve_env.evaluation.locked.process import sealed
+from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
+from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.protocol import LIMITS, held_out, policy_seed
 from sageserve_env.evaluation.locked.record import read_evaluation
 from sageserve_env.evaluation.locked.report import headline
+from sageserve_env.evaluation.locked.seat import environment
 from sageserve_env.evaluation.locked.summary import summary
+from sageserve_env.evaluation.locked.wire import layout
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem
 from tests.evaluation.locked import entrants
 
 FILE = Path(__file__).with_name("entrants.py")
-SHORT = replace(LIMITS, decision_s=0.5)
+SHORT = replace(LIMITS, decision_s=1.5)
 
 
 @pytest.fixture(scope="module")
@@ -89,6 +91,21 @@ def test_an_agent_scores_as_in_the_open(problem) -> None:
     assert row.terms == env.episode_terms
 
 
+def test_nothing_is_carried_from_one_episode_to_the_next(problem) -> None:
+    rows = evaluate(of_file("Remembers"), problem, episodes=2).rows
+    assert [row.failure for row in rows] == [None, None]
+
+
+def test_a_process_that_remembers_would_be_found_out(env) -> None:
+    """The test above could fail: asked for a second episode, the same process finds what it left."""
+    process = PolicyProcess(of_file("Remembers"), LIMITS)
+    process.load()
+    process.ask(9.0, "begin_agent", 1, layout({"observation": 0, "mask": None}))
+    with pytest.raises(PolicyFailure, match="AssertionError"):
+        process.ask(9.0, "begin_agent", 2, layout({"observation": 0, "mask": None}))
+    process.close()
+
+
 def test_an_agent_may_choose_its_view(problem) -> None:
     evaluation = evaluate(of_file("Targets"), problem, episodes=1)
     assert evaluation.rows[0].failure is None
@@ -142,7 +159,7 @@ def test_a_peeking_policy_would_find_what_is_there(problem) -> None:
     ],
 )
 def test_what_fails_is_named(env, name: str, exception: str, step: int) -> None:
-    failure = played(env, name, SHORT).failure
+    failure = played(env, name, SHORT if exception == "TimeLimit" else LIMITS).failure
     assert failure is not None
     assert (failure.exception, failure.step) == (exception, step)
 
@@ -158,19 +175,6 @@ def test_all_decisions_together_have_a_limit(env) -> None:
     failure = played(env, "Controls", replace(LIMITS, episode_s=0.0)).failure
     assert failure is not None
     assert (failure.exception, failure.step) == ("TimeLimit", 0)
-
-
-def test_what_goes_over_cannot_be_written_to() -> None:
-    """The bytes of an array, unpickled, are nobody's to change."""
-    import pickle
-
-    given = {"a": np.arange(3), "b": np.zeros((2, 0))}
-    taken = pickle.loads(pickle.dumps(sealed(given), protocol=5))
-    for name, array in taken.items():
-        assert np.array_equal(array, given[name])
-        assert given[name].flags.writeable
-        with pytest.raises(ValueError, match="WRITEABLE"):
-            array.setflags(write=True)
 
 
 def test_it_goes_on_from_its_file_and_workers_change_nothing(problem, tmp_path) -> None:
@@ -301,6 +305,17 @@ def test_a_bound_is_shown_the_future_and_unranked(env) -> None:
 def test_a_bound_is_an_installed_policy_that_knows_the_future(text: str) -> None:
     with pytest.raises(InputError, match="--bound"):
         introduced(entrant(text), LIMITS, is_bound=True)
+
+
+def test_agents_are_played_both_ways(tmp_path) -> None:
+    """A saved one is told both times: it may have been saved to draw."""
+    (tmp_path / "card.json").write_text("{}")
+    plain, saved = of_file("MayDraw"), entrant(str(tmp_path))
+    assert [each.options for each in plain.both_ways()] == [{}, {"sampled": True}]
+    assert [each.options for each in saved.both_ways()] == [{"choose": "likeliest"}, {"choose": "sampled"}]
+    assert [each.text for each in saved.both_ways()] == [f"{tmp_path}:choose=likeliest", f"{tmp_path}:choose=sampled"]
+    with pytest.raises(InputError, match="leave out --sampled"):
+        saved.both_ways()[0].both_ways()
 
 
 def test_a_module_is_evaluated_too(problem) -> None:

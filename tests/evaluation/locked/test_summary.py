@@ -9,6 +9,7 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.locked.anchors import Anchors
 from sageserve_env.evaluation.locked.episode import Failure, Row
+from sageserve_env.evaluation.locked.measured import MEASURED
 from sageserve_env.evaluation.locked.record import schema, violations
 from sageserve_env.evaluation.locked.report import headline
 from sageserve_env.evaluation.locked.summary import summary
@@ -18,7 +19,13 @@ from sageserve_env.scenarios import load_problem
 
 
 def row(
-    day: str, variant: int, usd: float, late: int = 0, anchored: tuple[float, float] | None = None, failed: bool = False
+    day: str,
+    variant: int,
+    usd: float,
+    late: int = 0,
+    anchored: tuple[float, float] | None = None,
+    failed: bool = False,
+    waited_s: float | None = 1.0,
 ) -> Row:
     """An episode that cost so much, with so many of a hundred IW-F late."""
     terms = dict.fromkeys(TERMS, 0.0) | {"vm_usd": usd, "breaches_iw_f": float(late), "attainable_iw_f": 100.0}
@@ -32,7 +39,18 @@ def row(
             "hindsight_is_feasible": True,
         }
     times = {"reset_s": 0.0, "decision_mean_s": 0.0, "decision_p95_s": 0.0, "decision_max_s": 0.1, "wall_s": 1.0}
-    return Row({"day": day, "variant": variant}, 5, False, terms, "a", "b", times, failure, facts)
+    return Row(
+        {"day": day, "variant": variant},
+        5,
+        False,
+        terms,
+        dict.fromkeys(MEASURED, 2.0) | {"niw_e2e_p95_s": waited_s},
+        "a",
+        "b",
+        times,
+        failure,
+        facts,
+    )
 
 
 def test_dollars_lie_between_the_anchors() -> None:
@@ -73,6 +91,22 @@ def test_an_interval_is_by_day() -> None:
     assert low < 20.0 < high
 
 
+def test_days_are_told_apart() -> None:
+    rows = [row("a", 0, 10.0, late=6, anchored=(20.0, 0.0)), row("b", 0, 7.0), row("a", 1, 30.0)]
+    a, b = summary(rows, 3, is_bound=False)["days"]
+    assert (a["day"], a["episodes"], a["held"], a["usd"], a["usd_interval"]) == ("a", 2, 1, 20.0, [10.0, 30.0])
+    assert a["attainment_worst"] == {"IW-F": 0.94, "IW-N": 1.0, "NIW": 1.0}
+    assert (a["normalised"], b["normalised"]) == (0.5, None)
+    assert list(violations(a, {"$ref": "#/$defs/day"})) == []
+
+
+def test_means_are_of_what_was_measured() -> None:
+    """No NIW completed in the second episode."""
+    found = summary([row("a", 0, 1.0, waited_s=30.0), row("a", 1, 1.0, waited_s=None)], 2, is_bound=False)["measured"]
+    assert (found["niw_e2e_p95_s"], found["active_h"]) == (30.0, 2.0)
+    assert summary([row("a", 0, 1.0, waited_s=None)], 2, is_bound=False)["measured"]["niw_e2e_p95_s"] is None
+
+
 def test_failed_episodes_count_for_no_figure() -> None:
     found = summary([row("a", 0, 10.0), row("a", 1, 99.0, failed=True)], 2, is_bound=False)
     assert (found["usd"], found["failed"], found["is_complete"], found["is_ranked"]) == (10.0, 1, True, False)
@@ -81,7 +115,7 @@ def test_failed_episodes_count_for_no_figure() -> None:
 
 
 def test_rows_fit_the_schema_and_come_back() -> None:
-    for each in (row("a", 0, 10.0), row("a", 1, 99.0, failed=True), row("a", 2, 1.0, anchored=(2.0, 1.0))):
+    for each in (row("a", 0, 10.0, waited_s=None), row("a", 1, 99.0, failed=True), row("a", 2, 1.0, anchored=(2.0, 1.0))):
         packed = json.loads(json.dumps(each.packed()))
         assert list(violations(packed, {"$ref": "#/$defs/episode"})) == []
         assert Row.of(packed) == each

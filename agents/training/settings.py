@@ -1,0 +1,206 @@
+"""Settings of a training: what the package ships for an algorithm and an id, and what a file changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from agents.training.algorithms import Algorithm, algorithm_named
+from sageserve_env.errors import InputError, shown
+from sageserve_env.world.checks import is_number, require_choice, require_count, require_within
+
+CONFIGS = Path(__file__).resolve().parents[1] / "configs"
+"""``ALGORITHM.yaml``: settings for all ids under ``all``, and what differs under the name of a problem."""
+
+ENVIRONMENT = ("action_mode", "max_delta", "forecaster", "reward", "horizon_s", "control_interval_s", "workload", "max_in_flight")
+"""Arguments of the environment that a training may set."""
+
+SEEN_BY_AGENTS = ("action_mode", "max_delta", "forecaster")
+"""Those of them that a policy may choose where it is scored."""
+
+ACTIVATIONS = ("tanh", "relu")
+
+MOST_LAYERS = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How an agent is trained.
+
+    Attributes:
+        environment: Arguments of the environment, by the names in ``ENVIRONMENT``; the split is train's.
+        n_envs: Environments stepped together, 1 to 65,536.
+        frame_stack: Observations that the network sees, 1 to 100.
+        normalise_observations: Centre and scale each entry by its running mean and variance.
+        centre_rewards: Subtract their running mean: what every step costs in any case drowns no signal then.
+        scale_rewards: Divide by the running deviation of the discounted return.
+        initial_instances: Least and most instances of each endpoint at the start of an episode, drawn anew for each; None: the
+            world's.
+        layers: Units of each hidden layer.
+        activation: ``"tanh"`` or ``"relu"``.
+        learning_rate: At the start.
+        final_learning_rate: At the end; it changes linearly.
+        initial_choice: Logit of "no change" in a new agent (modes ``delta`` and ``discrete``); others start at 0.
+        initial_action: Mean of each entry of a new agent's action, -1 to 1 (Box modes).
+        algorithm: Further arguments of the algorithm's class, see its documentation.
+        evaluate_every: Steps between two evaluations on the validation split.
+        evaluate_days: Validation episodes to play, the first ones; None: all.
+        checkpoint_every: Steps between two checkpoints of algorithms with a replay buffer; others have one after every update.
+        choose: ``"likeliest"`` or ``"sampled"``: how the agent acts in evaluations, and once it is saved.
+    """
+
+    environment: Mapping[str, Any] = field(default_factory=dict)
+    n_envs: int = 16
+    frame_stack: int = 1
+    normalise_observations: bool = True
+    centre_rewards: bool = False
+    scale_rewards: bool = True
+    initial_instances: tuple[int, int] | None = None
+    layers: tuple[int, ...] = (64, 64)
+    activation: str = "tanh"
+    learning_rate: float = 3e-4
+    final_learning_rate: float = 3e-5
+    initial_choice: float = 0.0
+    initial_action: float = 0.0
+    algorithm: Mapping[str, Any] = field(default_factory=dict)
+    evaluate_every: int = 20_000
+    evaluate_days: int | None = None
+    checkpoint_every: int = 20_000
+    choose: str = "likeliest"
+
+    def __post_init__(self) -> None:
+        """Check.
+
+        Raises:
+            InputError: A value cannot be used.
+        """
+        require_known("environment", self.environment, ENVIRONMENT)
+        require_count("n_envs", self.n_envs, 1, 1 << 16)
+        require_count("frame_stack", self.frame_stack, 1, 100)
+        for name in ("normalise_observations", "centre_rewards", "scale_rewards"):
+            if not isinstance(getattr(self, name), bool):
+                raise InputError(f"{name} = {shown(getattr(self, name))}; give true or false")
+        require_layers(self.layers)
+        require_choice("activation", self.activation, ACTIVATIONS)
+        for name in ("learning_rate", "final_learning_rate"):
+            require_within(name, getattr(self, name), 0.0, 1.0, "a rate")
+        require_within("initial_choice", self.initial_choice, -100.0, 100.0, "a logit")
+        require_within("initial_action", self.initial_action, -1.0, 1.0, "an entry of an action")
+        for name in ("evaluate_every", "checkpoint_every"):
+            require_count(name, getattr(self, name), 1)
+        if self.evaluate_days is not None:
+            require_count("evaluate_days", self.evaluate_days, 1)
+        require_choice("choose", self.choose, ("likeliest", "sampled"))
+        self._check_start()
+
+    def _check_start(self) -> None:
+        if self.initial_instances is None:
+            return
+        if not isinstance(self.initial_instances, tuple) or len(self.initial_instances) != 2:
+            raise InputError(f"initial_instances = {shown(self.initial_instances)}; give the least and the most: [1, 6]")
+        least, most = self.initial_instances
+        require_count("initial_instances", least, 0)
+        require_count("initial_instances", most, least)
+
+    @property
+    def view(self) -> dict[str, Any]:
+        """What the agent chooses of the environment wherever it plays."""
+        return {name: self.environment[name] for name in SEEN_BY_AGENTS if self.environment.get(name) is not None}
+
+    @property
+    def scored(self) -> dict[str, Any]:
+        """Arguments of the environment of an evaluation: all but the reward."""
+        return {name: value for name, value in self.environment.items() if name != "reward"}
+
+    def packed(self) -> dict[str, Any]:
+        """As JSON has it."""
+        return {**asdict(self), "environment": dict(self.environment), "algorithm": dict(self.algorithm)}
+
+
+def settings_for(algo: str, problem: str, config: Path | None = None) -> Settings:
+    """What is shipped for an algorithm and a problem, changed by a file.
+
+    Args:
+        algo: Name of an algorithm.
+        problem: Name of a problem.
+        config: YAML: the attributes of :class:`Settings` that are to be others.
+
+    Raises:
+        InputError: There is no such algorithm, the file cannot be read, or a setting is unknown or cannot be used.
+    """
+    algorithm = algorithm_named(algo)
+    shipped = read_yaml(CONFIGS / f"{algo}.yaml")
+    merged = merge(shipped.get("all", {}), shipped.get(problem, {}))
+    if config is not None:
+        merged = merge(merged, read_yaml(config))
+    return settings_of(merged, algorithm)
+
+
+def settings_of(values: Mapping[str, Any], algorithm: Algorithm) -> Settings:
+    """Settings of plain values.
+
+    Raises:
+        InputError: A setting is unknown, or cannot be used by the algorithm.
+    """
+    require_known("settings", values, [each.name for each in fields(Settings)])
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
+    for name in ("environment", "algorithm"):
+        if not isinstance(plain.get(name, {}), Mapping):
+            raise InputError(f"{name} = {shown(plain[name])} is no mapping; give names and values")
+    settings = Settings(**plain)
+    require_choice("environment: action_mode", settings.environment.get("action_mode", "delta"), algorithm.action_modes)
+    return settings
+
+
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A file of settings.
+
+    Raises:
+        InputError: It cannot be read, or is no mapping.
+    """
+    try:
+        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file of settings") from None
+    except (yaml.YAMLError, ValueError, RecursionError):
+        raise InputError(f"'{path}' is no YAML; give a file of settings such as 'n_envs: 16'") from None
+    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
+        raise InputError(f"'{path}' holds no settings; give lines such as 'n_envs: 16'")
+    return values
+
+
+def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings, with those of ``above`` in their place; mappings are merged name by name."""
+    merged = dict(below)
+    for name, value in above.items():
+        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
+        merged[name] = merge(merged[name], value) if both else value
+    return merged
+
+
+def require_known(what: str, values: Any, known: Any) -> None:
+    """Refuse names that are not known.
+
+    Raises:
+        InputError: One is not.
+    """
+    if not isinstance(values, Mapping):
+        raise InputError(f"{what} = {shown(values)} is no mapping; give names and values")
+    unknown = [name for name in values if name not in known]
+    if unknown:
+        raise InputError(f"{what}: {shown(unknown[0])} is not known; choose from {', '.join(known)}")
+
+
+def require_layers(layers: Any) -> None:
+    """Refuse what are no hidden layers.
+
+    Raises:
+        InputError: They are none.
+    """
+    is_list = isinstance(layers, tuple) and 1 <= len(layers) <= MOST_LAYERS
+    if not is_list or not all(is_number(units) and units == int(units) and 1 <= units <= 1 << 14 for units in layers):
+        raise InputError(f"layers = {shown(layers)}; give the units of 1 to {MOST_LAYERS} hidden layers: [64, 64]")

@@ -1,0 +1,1 @@
+"""Offline data: episodes of mixed behaviours as Minari datasets, with where they come from; metadata of the data shipped."""

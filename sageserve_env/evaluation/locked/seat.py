@@ -1,0 +1,129 @@
+"""Where episodes of an evaluation are played: a seat has an environment and the anchors, and plays one at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, replace
+from queue import SimpleQueue
+from typing import Any
+
+import sageserve_env
+from sageserve_env.env import FleetEnv
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.anchors import Anchors
+from sageserve_env.evaluation.locked.entrant import Described, Entrant
+from sageserve_env.evaluation.locked.episode import Row, play_locked
+from sageserve_env.evaluation.locked.protocol import (
+    PROTOCOL,
+    SPLIT,
+    Episode,
+    Limits,
+    dynamics_digest,
+    held_out,
+    problem_digest,
+)
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
+from sageserve_env.scenarios import Problem
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is evaluated on what.
+
+    Attributes:
+        entrant: Who.
+        known: What the policy says of itself.
+        problem: What is played.
+        limits: Of the policy's time.
+        is_bound: The policy is shown the traffic to come.
+        has_anchors: The anchors are played, too.
+    """
+
+    entrant: Entrant
+    known: Described
+    problem: Problem
+    limits: Limits
+    is_bound: bool
+    has_anchors: bool = True
+
+    def head(self) -> dict[str, Any]:
+        """What decides the numbers, as it is on this machine."""
+        policy = {"given": self.entrant.text, "digest": self.entrant.digest, "is_bound": self.is_bound, **asdict(self.known)}
+        return {
+            "format": FORMAT,
+            "protocol": PROTOCOL,
+            "package": sageserve_env.__version__,
+            "env": self.problem.id,
+            "problem": self.problem.name,
+            "problem_digest": problem_digest(self.problem),
+            "dynamics_digest": dynamics_digest(self.problem),
+            "split": SPLIT,
+            "episode_seed": EPISODE_SEED,
+            "held_out": len(held_out(self.problem)),
+            "limits": asdict(self.limits),
+            "policy": policy,
+        }
+
+
+class Seat:
+    """Plays episodes of a job, one at a time."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._env = environment(job.known, job.entrant, job.problem)
+        self._anchors = Anchors.of(self._env) if job.has_anchors else None
+
+    def play(self, episode: Episode) -> Row:
+        """Play an episode, and the anchors in it where they are wanted."""
+        job = self._job
+        row = play_locked(self._env, job.entrant, job.known, episode, job.limits, job.is_bound)
+        return row if self._anchors is None else replace(row, anchors=self._anchors.of_episode(self._env, episode))
+
+    def close(self) -> None:
+        """Stop the environment's threads."""
+        self._env.close()
+
+
+def play_here(job: Job, episodes: list[Episode], workers: int) -> Generator[Row, None, None]:
+    """Play episodes in this process, a thread for each seat; gives their rows as they are done.
+
+    Args:
+        job: Of whom.
+        episodes: Which.
+        workers: Episodes at a time.
+    """
+    made = [Seat(job) for _ in range(min(workers, max(len(episodes), 1)))]
+    seats: SimpleQueue[Seat] = SimpleQueue()
+    for seat in made:
+        seats.put(seat)
+
+    def play(episode: Episode) -> Row:
+        seat = seats.get()
+        try:
+            return seat.play(episode)
+        finally:
+            seats.put(seat)
+
+    with ThreadPoolExecutor(len(made)) as pool:
+        try:
+            for future in as_completed([pool.submit(play, episode) for episode in episodes]):
+                yield future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+            for seat in made:
+                seat.close()
+
+
+def environment(known: Described, entrant: Entrant, problem: Problem) -> FleetEnv:
+    """The environment of an evaluation: the problem as it is, in the agent's view.
+
+    Raises:
+        InputError: The view has a value that there is not.
+    """
+    try:
+        return FleetEnv(problem=problem, split=SPLIT, **known.view)
+    except InputError as error:
+        raise InputError(f"policy = '{entrant.text}': VIEW: {error}") from None

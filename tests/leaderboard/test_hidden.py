@@ -1,0 +1,140 @@
+"""The hidden split: nothing that a public split plays, drawn by seeds that were committed to."""
+
+import json
+
+import pytest
+
+from sageserve_env.cli.simulate import policy_options
+from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.entrant import Entrant
+from sageserve_env.evaluation.locked.logs import write_logs
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
+from sageserve_env.leaderboard.hidden.play import declared, play_hidden
+from sageserve_env.leaderboard.hidden.seeds import COMMITMENT, commitment, new_secret, read_secret
+from sageserve_env.leaderboard.hidden.split import hidden, unplayed
+from sageserve_env.leaderboard.standings import ranking
+from sageserve_env.leaderboard.submission.pack import as_yaml
+from sageserve_env.leaderboard.submission.record import command
+from sageserve_env.scenarios import load_problem
+from tests.cli.conftest import refused, run
+from tests.leaderboard.sample import ABOUT, ID, MINE, OTHER, short
+
+__all__ = ["refused", "run"]
+
+SECRET = [11, 12, 13]
+
+WITH_ONE = ("mini", "day", "burst", "storm", "globe")
+
+
+@pytest.mark.parametrize("name", WITH_ONE)
+def test_it_plays_what_no_public_split_plays(name: str) -> None:
+    problem = load_problem(name)
+    split = hidden(problem, SECRET)
+    public = {curve for each in problem.splits for window in each.windows for curve in window.curves}
+    windows = split.problem.split("test").windows
+    assert len(windows) == len(SECRET)
+    for window in windows:
+        assert not public & set(window.curves)
+        assert len(set(window.curves)) == len(window.curves) == len(problem.source.traffic)
+    assert [each.name for each in split.problem.splits] == ["train", "validation", "test"]
+    assert split.problem.splits[:2] == problem.splits[:2]
+
+
+@pytest.mark.parametrize("name", ["week", "azure", "paper", "scale2025"])
+def test_where_nothing_is_left_there_is_none(name: str) -> None:
+    with pytest.raises(InputError, match="has no hidden split"):
+        hidden(load_problem(name), SECRET)
+
+
+def test_seeds_draw_the_episodes() -> None:
+    """The same seeds the same, others others; each with a seed of its own for traffic and faults, too."""
+    one, same, other = (hidden(load_problem("mini"), secret) for secret in (SECRET, SECRET, [21, 12, 13]))
+    assert one == same
+    assert one.problem.split("test").variants[0] != other.problem.split("test").variants[0]
+    assert one.problem.split("test").variants[1] == other.problem.split("test").variants[1]
+    assert len({*one.seeds, EPISODE_SEED}) == 4
+    drawn = new_secret([load_problem("mini"), load_problem("day")], 4)
+    assert new_secret([load_problem("mini")]) != new_secret([load_problem("mini")])
+    assert {env: len(seeds) for env, seeds in json.loads(drawn)["seeds"].items()} == commitment(drawn)["episodes"]
+
+
+@pytest.fixture
+def secret(sample, tmp_path):
+    """A file of seeds that the sample has committed to."""
+    text = new_secret([short()], 2)
+    (tmp_path / "seeds.json").write_text(text)
+    (sample.root / COMMITMENT).write_text(json.dumps(commitment(text)))
+    return tmp_path / "seeds.json"
+
+
+def test_another_file_is_refused(sample, secret, tmp_path) -> None:
+    assert len(read_secret(secret, sample.board())[ID]) == 2
+    secret.write_text(secret.read_text().replace("\n", " "))
+    with pytest.raises(InputError, match="is not the file that the board committed to"):
+        read_secret(secret, sample.board())
+    with pytest.raises(InputError, match="cannot be read"):
+        read_secret(tmp_path / "nowhere.json", sample.board())
+    (sample.root / COMMITMENT).write_text("{}")
+    with pytest.raises(InputError, match="commits to no file"):
+        read_secret(secret, sample.board())
+
+
+def test_declared_entries_are_played_and_ranked(sample, secret) -> None:
+    sample.say("mine.py:Mine", "sageserve_env.leaderboard.nulls:Hold")
+    sample.say("mine.py:Other", "sageserve_env.leaderboard.nulls:Nope", OTHER)
+    sample.say("hidden: false", "hidden: true")
+    board = sample.board()
+    (entry,) = declared(board, ID)
+    assert (entry.name, entry.entries[ID].policy) == (MINE, "sageserve_env.leaderboard.nulls:Hold")
+    entrant = Entrant.parse(entry.entries[ID].policy, lambda words: policy_options(words, None))
+    table, failed = play_hidden(board, ID, [(entry, entrant)], secret, 1, lambda done, jobs: None)
+    assert failed == {}
+    (standing,) = ranking(table).standings
+    assert [each.steps for each in standing.entry.episodes] == [3, 3]
+    assert table.problem_digest != board.ground(ID).problem_digest
+    assert len({each.outcomes for each in standing.entry.episodes}) == 2
+
+
+def test_who_fails_is_told(sample, secret) -> None:
+    board = sample.board()
+    entry = declared_as(sample, "static:instances=1000")
+    entrant = Entrant.parse("static:instances=1000", lambda words: policy_options(words, None))
+    table, failed = play_hidden(board, ID, [(entry, entrant)], secret, 1, lambda done, jobs: None)
+    assert (table.entries, failed[MINE].step) == ((), -1)
+
+
+def declared_as(sample, policy: str):
+    sample.say("mine.py:Mine", policy)
+    sample.say("hidden: false", "hidden: true")
+    return declared(sample.board(), ID)[0]
+
+
+def test_a_team_declares_one(sample) -> None:
+    for name in (MINE, OTHER):
+        sample.say("hidden: false", "hidden: true", name)
+    with pytest.raises(InputError, match="declares 2 entries"):
+        declared(sample.board(), ID)
+
+
+def test_unplayed_curves_are_those_that_no_split_has() -> None:
+    assert set(unplayed(load_problem("day"))) == set(unplayed(load_problem("mini")))
+    assert "azure2024-conv" in unplayed(load_problem("mini"))
+
+
+def test_rank_plays_the_declared_entries(run, refused, tmp_path) -> None:
+    """By the command line, on one day of Mini."""
+    folder = tmp_path / "submissions" / "holds"
+    folder.mkdir(parents=True)
+    entries = {ID: {"command": command("sageserve_env.leaderboard.nulls:Hold", ID, False)}}
+    (folder / "submission.yaml").write_text(as_yaml({"name": "holds", **ABOUT, "hidden": True, "entries": entries}))
+    write_logs(folder / "episodes.jsonl.gz", [])
+    text = new_secret([load_problem("mini")], 1)
+    (tmp_path / "seeds.json").write_text(text)
+    (tmp_path / COMMITMENT).write_text(json.dumps(commitment(text)))
+    arguments = ("leaderboard", "rank", "mini", "--board", tmp_path, "--hidden", tmp_path / "seeds.json")
+    ran = run(*arguments, "--json", "--quiet")
+    assert ran.status == 0, ran.err
+    (standing,) = json.loads(ran.out)["standings"]
+    assert (standing["name"], standing["episodes"], standing["usd"] > 0) == ("holds", 1, True)
+    (tmp_path / "seeds.json").write_text(text + " ")
+    assert "is not the file that the board committed to" in refused(*arguments)
