@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.measured import TTFT_P95
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.extras import need
 from sageserve_env.leaderboard.board import Board
-from sageserve_env.leaderboard.page.content import Place, Section, day_rows, sections
+from sageserve_env.leaderboard.page.content import Old, Place, Section, old_tables, sections
 from sageserve_env.leaderboard.page.cost import cost_plot
 from sageserve_env.leaderboard.page.formats import FILTERS
 from sageserve_env.leaderboard.page.recording import Recording, record_all
@@ -54,13 +55,13 @@ def build(board: Board, out: Path, *, workers: int = 1, report: Report = lambda 
     require_count("workers", workers, 1, MOST_WORKERS)
     require_own(out)
     require_writable(out)
-    found = sections(board)
+    found, old = sections(board), old_tables(board)
     names = [each.problem.name for each in found]
     stale = [ASSETS, *IDS, *names, *(f"{name}.html" for name in (*IDS, *names))]
     with whole_folder(out, INDEX, stale) as fresh:
         shutil.copytree(HERE / ASSETS, fresh / ASSETS)
         written = [INDEX]
-        for path, name, told in pages(found, workers, report):
+        for path, name, told in pages(found, old, workers, report):
             (fresh / path).parent.mkdir(exist_ok=True)
             text = templates.get_template(name).render(sections=found, root="../" * path.count("/"), **told)
             (fresh / path).write_text(text, encoding="utf-8")
@@ -72,9 +73,10 @@ Page = tuple[str, str, dict[str, Any]]
 """Where it is, its template, and what that is told."""
 
 
-def pages(found: list[Section], workers: int, report: Report) -> Iterator[Page]:
+def pages(found: list[Section], old: list[Old], workers: int, report: Report) -> Iterator[Page]:
     """All pages; those of policies as their days are played."""
-    yield INDEX, "index.html", {"names": sorted({place.name for each in found for place in each.places})}
+    names = sorted({place.name for each in found for place in each.places})
+    yield INDEX, "index.html", {"names": names, "old": old}
     for each in found:
         if each.found is not None:
             folder = each.problem.name
@@ -97,7 +99,6 @@ def policy_page(section: Section, place: Place, recording: Recording) -> Page:
         "place": place,
         "line": section.jobs[place.name].line,
         "entered": place.submission.entries[section.problem.id],
-        "days": day_rows(place, section.found),
         "replay": replayed(recording),
     }
     return f"{section.problem.name}/{place.name}.html", "policy.html", told
@@ -130,5 +131,5 @@ def environment() -> Any:
     found.policies["json.dumps_kwargs"] = {"separators": (",", ":")}
     found.filters.update(FILTERS)
     found.globals.update(generator=GENERATOR, protocol=PROTOCOL, limits=LIMITS)
-    found.globals.update(tiers=TIERS, levels=dict(zip(TIERS, LEVELS, strict=True)))
+    found.globals.update(ttft=TTFT_P95, tiers=TIERS, levels=dict(zip(TIERS, LEVELS, strict=True)))
     return found

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.leaderboard.board import Board
 from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NAMES
 from sageserve_env.leaderboard.page.formats import percent
-from sageserve_env.leaderboard.page.scores import Scores, scores_by_episode
 from sageserve_env.leaderboard.replay import Job
 from sageserve_env.leaderboard.standings import Ranking, Standing, ranking
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
 from sageserve_env.leaderboard.submission.record import Submission
-from sageserve_env.leaderboard.table import VerifiedEpisode, read_table
+from sageserve_env.leaderboard.table import read_table
+from sageserve_env.leaderboard.tree import frozen_tables
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
 
@@ -105,25 +103,16 @@ class Section:
 
 
 @dataclass(frozen=True)
-class DayRow:
-    """What a policy did on a test day, under all its perturbations.
+class Old:
+    """A table of a problem that is no more.
 
     Attributes:
-        day: Name.
-        episodes, held: How many, and in how many of them every level was held.
-        usd, vm_usd, breaches: Means of an episode.
-        worst: Least attainment of each tier.
-        score: Mean of the episodes that have both anchors; None where none has.
+        found: Its standings.
+        first: The first of its feasible policies; None where there is none.
     """
 
-    day: str
-    episodes: int
-    held: int
-    usd: float
-    vm_usd: float
-    breaches: float
-    worst: dict[str, float]
-    score: float | None
+    found: Ranking
+    first: Standing | None
 
 
 def sections(board: Board) -> list[Section]:
@@ -172,27 +161,14 @@ def groups(found: Ranking, submissions: dict[str, Submission]) -> Iterator[Group
             yield Group(title, rows)
 
 
-def day_rows(place: Place, found: Ranking) -> list[DayRow]:
-    """A policy's test days, in the order of the protocol."""
-    episodes = place.standing.entry.episodes
-    scores = scores_by_episode(place.standing, found)
-    days: dict[str, list[VerifiedEpisode]] = {}
-    for each in episodes:
-        days.setdefault(each.day, []).append(each)
-    return [day_row(day, mine, scores) for day, mine in days.items()]
+def old_tables(board: Board) -> list[Old]:
+    """Tables that are frozen.
 
-
-def day_row(day: str, episodes: list[VerifiedEpisode], scores: Scores) -> DayRow:
-    """One of them."""
-    found = [each.score for each in episodes]
-    scored = [scores[each.day, each.variant] for each in episodes if (each.day, each.variant) in scores]
-    return DayRow(
-        day=day,
-        episodes=len(found),
-        held=sum(each.is_feasible for each in found),
-        usd=float(np.mean([each.usd for each in found])),
-        vm_usd=float(np.mean([each.terms["vm_usd"] for each in found])),
-        breaches=float(np.mean([each.breaches for each in found])),
-        worst={tier: min(each.attainment[tier] for each in found) for tier in TIERS},
-        score=float(np.mean(scored)) if scored else None,
-    )
+    Raises:
+        InputError: One was edited.
+    """
+    tables, wrong = frozen_tables(board)
+    if wrong:
+        raise InputError(str(wrong[0]))
+    found = [ranking(table) for table in tables]
+    return [Old(each, next(iter(each.ranked), None)) for each in found]

@@ -48,15 +48,17 @@ def interval(bounds: list[float], digits: int = 0) -> str:
     return " to ".join(f"{bound:,.{digits}f}" for bound in bounds).replace("-", "−")
 
 
-def short(value: float) -> str:
+def short(value: float | None) -> str:
     """Four digits, for axes and read-outs.
 
     Example:
-        >>> [short(value) for value in (1234567.0, 12.5, 0.01, 0.0)]
-        ['1,235,000', '12.5', '0.01', '0']
+        >>> [short(value) for value in (1234567.0, 12.5, 0.01, 0.0, None)]
+        ['1,235,000', '12.5', '0.01', '0', '–']
     """
-    if value == 0 or not math.isfinite(value):
-        return "0" if value == 0 else NONE
+    if value is None or not math.isfinite(value):
+        return NONE
+    if value == 0:
+        return "0"
     digits = 3 - math.floor(math.log10(abs(value)))
     rounded = round(value, digits)
     text = f"{rounded:,.{max(digits, 0)}f}"

@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.evaluation.figures import clock_time
-from sageserve_env.leaderboard.page.formats import NONE, short
+from sageserve_env.leaderboard.page.formats import short
 from sageserve_env.leaderboard.page.panels import Panel, columns, panels, summed
 from sageserve_env.leaderboard.page.plot import MOST_TICKS, Curve, Plot, Reals, Tick, steps, upward
 from sageserve_env.leaderboard.page.recording import Recording
 from sageserve_env.sim.measure import ratio
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
+
+WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 SPACES_S = (60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 7200.0, 4 * HOUR_S, 6 * HOUR_S, DAY_S)
 """Between two ticks of time."""
@@ -46,9 +47,7 @@ class Replayed:
     @property
     def readouts(self) -> list[list[str]]:
         """What the legends say before the slider is moved."""
-        return [
-            [NONE if values[self.start] is None else short(values[self.start]) for values in plot] for plot in self.data["readouts"]
-        ]
+        return [[short(values[self.start]) for values in plot] for plot in self.data["readouts"]]
 
 
 def replayed(found: Recording) -> Replayed:
@@ -96,14 +95,19 @@ def fleet(found: Recording) -> dict[str, Any]:
 
 def rounded(values: Reals) -> list[float | None]:
     """To four digits; None where nothing was measured."""
-    return [None if math.isnan(value) else plain(np.array([float(f"{value:.4g}")]))[0] for value in values.tolist()]
+    return [None if math.isnan(value) else whole(float(f"{value:.4g}")) for value in values.tolist()]
 
 
 def plain(values: NDArray[np.float64]) -> Any:
     """Nested lists, whole numbers without a fraction."""
     if values.ndim == 1:
-        return [int(value) if value == int(value) else value for value in values.tolist()]
+        return [whole(value) for value in values.tolist()]
     return [plain(each) for each in values]
+
+
+def whole(value: float) -> float:
+    """Without a fraction where there is none, which is shorter."""
+    return int(value) if value == int(value) else value
 
 
 def time_ticks(end_s: float, week_start_s: float) -> list[Tick]:
@@ -115,14 +119,15 @@ def time_ticks(end_s: float, week_start_s: float) -> list[Tick]:
 
 
 def time_text(seconds: float, week_start_s: float, is_short: bool = False) -> str:
-    """A time of the workload's week.
+    """A time of the workload's week, with seconds where there are any.
 
     Example:
-        >>> time_text(1800.0, 86_400.0), time_text(1800.0, 86_400.0, is_short=True)
-        ('Tue 00:30', '00:30')
+        >>> time_text(1800.0, 86_400.0), time_text(90.0, 86_400.0, is_short=True)
+        ('Tue 00:30', '00:01:30')
     """
-    day, clock = clock_time((seconds + week_start_s) / HOUR_S).split("\n")
-    return clock if is_short else f"{day} {clock}"
+    now_s = round(seconds + week_start_s)
+    clock = f"{now_s // 3600 % 24:02d}:{now_s // 60 % 60:02d}" + (f":{now_s % 60:02d}" if now_s % 60 else "")
+    return clock if is_short else f"{WEEKDAYS[now_s // 86_400 % 7]} {clock}"
 
 
 def interval_text(seconds: float) -> str:

@@ -14,20 +14,12 @@ MOST_LINES = 8
 LOWEST = -1.0
 """Where the figure ends at the left, at most so far below tuned reactive."""
 
-Scores = dict[tuple[str, int], float]
-"""By day and variant."""
 
-
-def scores_by_episode(standing: Standing, found: Ranking) -> Scores:
+def scores_of(standing: Standing, found: Ranking) -> list[float]:
     """A policy's scores, of the episodes that have both anchors; none where hindsight is not the cheaper one."""
     if standing.figures["normalised"] is None:
-        return {}
-    scores = {}
-    for row in rows_of(standing.entry, found.table):
-        if row.anchors is not None:
-            above, below = row.anchors["reactive_usd"], row.anchors["hindsight_usd"]
-            scores[str(row.episode["day"]), int(row.episode["variant"])] = (above - row.score.usd) / (above - below)
-    return scores
+        return []
+    return [row.normalised for row in rows_of(standing.entry, found.table) if row.normalised is not None]
 
 
 def profile_plot(found: Ranking, folder: str) -> Plot | None:
@@ -37,7 +29,7 @@ def profile_plot(found: Ranking, folder: str) -> Plot | None:
         found: The standings.
         folder: Of the policies' pages, from the page that the figure is on.
     """
-    scores = {each.name: list(scores_by_episode(each, found).values()) for each in found.ranked}
+    scores = {each.name: scores_of(each, found) for each in found.ranked}
     shown = [(name, values) for name, values in scores.items() if values][:MOST_LINES]
     if not shown:
         return None

@@ -125,7 +125,7 @@ def test_the_slider_moves_all_that_it_should(show):
     assert texts(page, "#clock") == data["times"][-1:]
     assert texts(page, ".fleet td b") == [str(region[-1]) for model in data["fleet"]["active"] for region in model]
     last = [values[-1] for plot in data["readouts"] for values in plot]
-    assert texts(page, ".panel .legend output") == ["–" if value is None else short(value) for value in last]
+    assert texts(page, ".panel .legend output") == [short(value) for value in last]
     assert slider.get_attribute("aria-valuetext") == data["times"][-1]
 
 

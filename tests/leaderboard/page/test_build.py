@@ -10,11 +10,12 @@ from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra
 from sageserve_env.leaderboard.page import build as building
 from sageserve_env.leaderboard.page.build import build
-from sageserve_env.leaderboard.page.content import day_rows, sections
+from sageserve_env.leaderboard.page.content import sections
 from sageserve_env.leaderboard.page.recording import record
+from sageserve_env.leaderboard.tree import write_tables
 from tests.cli.helpers import sageserve
 from tests.leaderboard.page.pages import NASTY, USD, pages, parsed, table_of, weight
-from tests.leaderboard.sample import MINE
+from tests.leaderboard.sample import MINE, short
 
 INDEX_BYTES, EPISODE_BYTES = 150_000, 400_000
 
@@ -90,10 +91,10 @@ def test_numbers_are_the_tables(board):
     places = {place.name: place for place in section.places}
     for name, usd in USD.items():
         assert places[name].standing.figures["usd"] == pytest.approx(usd + 1.5)
-    fast = day_rows(places["fast"], section.found)
-    assert [(row.day, row.episodes, row.held) for row in fast] == [("one", 2, 2), ("two", 2, 2)]
-    assert [row.usd for row in fast] == [701.0, 702.0]  # the protocol plays both days as recorded, then both perturbed
-    assert [row.score for row in fast] == pytest.approx([0.6, 0.6])
+    fast = places["fast"].standing.figures["days"]
+    assert [(row["day"], row["episodes"], row["held"]) for row in fast] == [("one", 2, 2), ("two", 2, 2)]
+    assert [row["usd"] for row in fast] == [701.0, 702.0]  # the protocol plays both days as recorded, then both perturbed
+    assert [row["normalised"] for row in fast] == pytest.approx([0.6, 0.6])
     assert section.best.name == "fast"
 
 
@@ -123,6 +124,15 @@ def test_tables_of_other_problems_are_refused(sample, tmp_path):
     replace(table, problem_digest="0" * 32).write(sample.root / "verified" / "mini.json")
     with pytest.raises(InputError, match="no more; run sageserve leaderboard verify"):
         build(sample.board(), tmp_path / "site")
+
+
+def test_frozen_tables_are_told_of(sample, tmp_path):
+    before = table_of(sample)
+    write_tables(sample.board(short(600.0)), {})
+    build(sample.board(short(600.0)), tmp_path / "site")
+    page = parsed(tmp_path / "site" / "index.html")
+    assert "old" in page.ids()
+    assert before.problem_digest[:8] in page.words
 
 
 def test_a_board_without_tables_has_an_index(sample, tmp_path):

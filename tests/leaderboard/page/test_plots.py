@@ -103,7 +103,7 @@ def test_pages_of_many_entries_are_small(board):
     crowd = Section(section.problem, found, list(groups(found, submissions)), {})
     templates = environment()
     names = sorted(submissions)
-    index = templates.get_template("index.html").render(sections=[crowd] * 9, root="", names=names)
+    index = templates.get_template("index.html").render(sections=[crowd] * 9, root="", names=names, old=[])
     plots = {"cost": cost_plot(found, "mini"), "profile": profile_plot(found, "mini")}
     problem = templates.get_template("problem.html").render(sections=[crowd] * 9, root="", section=crowd, **plots)
     assert len(names) > 60
