@@ -13,12 +13,13 @@ from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.extras import need
 from sageserve_env.leaderboard.board import Board
-from sageserve_env.leaderboard.page.content import Old, Place, Section, old_tables, sections
+from sageserve_env.leaderboard.page.content import Place, Section, old_rankings, sections
 from sageserve_env.leaderboard.page.cost import cost_plot
 from sageserve_env.leaderboard.page.formats import FILTERS
 from sageserve_env.leaderboard.page.recording import Recording, record_all
 from sageserve_env.leaderboard.page.replayed import replayed
 from sageserve_env.leaderboard.page.scores import profile_plot
+from sageserve_env.leaderboard.standings import Ranking
 from sageserve_env.leaderboard.verify import MOST_WORKERS, Report
 from sageserve_env.registration import IDS
 from sageserve_env.world.checks import require_count
@@ -55,25 +56,25 @@ def build(board: Board, out: Path, *, workers: int = 1, report: Report = lambda 
     require_count("workers", workers, 1, MOST_WORKERS)
     require_own(out)
     require_writable(out)
-    found, old = sections(board), old_tables(board)
+    found, old = sections(board), old_rankings(board)
     names = [each.problem.name for each in found]
     stale = [ASSETS, *IDS, *names, *(f"{name}.html" for name in (*IDS, *names))]
     with whole_folder(out, INDEX, stale) as fresh:
         shutil.copytree(HERE / ASSETS, fresh / ASSETS)
-        written = [INDEX]
+        written = []
         for path, name, told in pages(found, old, workers, report):
             (fresh / path).parent.mkdir(exist_ok=True)
             text = templates.get_template(name).render(sections=found, root="../" * path.count("/"), **told)
             (fresh / path).write_text(text, encoding="utf-8")
-            written += [path] if path != INDEX else []
-    return [out / path for path in written]
+            written.append(out / path)
+    return written
 
 
 Page = tuple[str, str, dict[str, Any]]
 """Where it is, its template, and what that is told."""
 
 
-def pages(found: list[Section], old: list[Old], workers: int, report: Report) -> Iterator[Page]:
+def pages(found: list[Section], old: list[Ranking], workers: int, report: Report) -> Iterator[Page]:
     """All pages; those of policies as their days are played."""
     names = sorted({place.name for each in found for place in each.places})
     yield INDEX, "index.html", {"names": names, "old": old}

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.episodes import LEVELS
-from sageserve_env.leaderboard.board import Board
+from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NAMES
 from sageserve_env.leaderboard.page.formats import percent
 from sageserve_env.leaderboard.replay import Job
+from sageserve_env.leaderboard.rules import did
 from sageserve_env.leaderboard.standings import Ranking, Standing, ranking
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
 from sageserve_env.leaderboard.submission.record import Submission
-from sageserve_env.leaderboard.table import read_table
+from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedTable, read_table
 from sageserve_env.leaderboard.tree import frozen_tables
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
@@ -102,24 +103,11 @@ class Section:
         return max((each["episodes"] for each in scaled if each is not None), default=0)
 
 
-@dataclass(frozen=True)
-class Old:
-    """A table of a problem that is no more.
-
-    Attributes:
-        found: Its standings.
-        first: The first of its feasible policies; None where there is none.
-    """
-
-    found: Ranking
-    first: Standing | None
-
-
 def sections(board: Board) -> list[Section]:
     """All problems of a board.
 
     Raises:
-        InputError: A table is of a problem that is no more, or has an entry that is no submission any more.
+        InputError: A table is of a problem that is no more, or not of the submissions as they are.
     """
     entries = {name: read_entry(board.submissions / name, board) for name in board.names()}
     return [section(board, env, entries) for env in board.ids]
@@ -133,15 +121,24 @@ def section(board: Board, env: str, entries: dict[str, Entry]) -> Section:
     table = read_table(path)
     if table.digests != ground.digests:
         raise InputError(f"'{path}' is of a problem that is no more; run sageserve leaderboard verify")
-    jobs = {}
-    for each in table.entries:
-        entry = entries.get(each.name)
-        if entry is None or entry.submission is None or env not in entry.episodes:
-            raise InputError(f"'{path}' has '{each.name}', which is no submission any more; run sageserve leaderboard verify")
-        jobs[each.name] = Job(each.name, entry.episodes[env][0], entry.submission.entries[env].view, ground.problem)
+    jobs = {each.name: job_of(each, entries.get(each.name), ground, table) for each in table.entries}
     found = ranking(table)
     submissions = {name: entry.submission for name, entry in entries.items() if entry.submission is not None}
     return Section(ground.problem, found, list(groups(found, submissions)), jobs)
+
+
+def job_of(verified: VerifiedEntry, entry: Entry | None, ground: Ground, table: VerifiedTable) -> Job:
+    """The first episode of an entry.
+
+    Raises:
+        InputError: The submission is gone, or has other actions than those that were verified.
+    """
+    actions = [each.actions for each in verified.episodes]
+    if entry is None or entry.submission is None or did(entry, table.env) != actions:
+        message = f"{table.env}: the submission '{verified.name}' is not what the verified table has"
+        raise InputError(f"{message}; run sageserve leaderboard verify")
+    line, view = entry.episodes[table.env][0], entry.submission.entries[table.env].view
+    return Job(entry.name, line, view, ground.problem)
 
 
 def groups(found: Ranking, submissions: dict[str, Submission]) -> Iterator[Group]:
@@ -161,8 +158,8 @@ def groups(found: Ranking, submissions: dict[str, Submission]) -> Iterator[Group
             yield Group(title, rows)
 
 
-def old_tables(board: Board) -> list[Old]:
-    """Tables that are frozen.
+def old_rankings(board: Board) -> list[Ranking]:
+    """The standings of frozen tables.
 
     Raises:
         InputError: One was edited.
@@ -170,5 +167,4 @@ def old_tables(board: Board) -> list[Old]:
     tables, wrong = frozen_tables(board)
     if wrong:
         raise InputError(str(wrong[0]))
-    found = [ranking(table) for table in tables]
-    return [Old(each, next(iter(each.ranked), None)) for each in found]
+    return [ranking(table) for table in tables]

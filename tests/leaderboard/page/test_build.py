@@ -1,6 +1,7 @@
 """The pages of a board: whole, small, closed to the outside, and true to their tables and logs."""
 
 import re
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -117,6 +118,15 @@ def test_a_log_that_is_not_what_was_verified_is_refused(sample, tmp_path):
     with pytest.raises(InputError, match=r"submissions/mine.*another digest.*verify"):
         build(sample.board(), tmp_path / "site")
     assert not (tmp_path / "site").exists()
+
+
+def test_a_submission_that_is_not_what_was_verified_is_refused(sample, tmp_path):
+    sample.write(sample.lines("other"), "mine")
+    with pytest.raises(InputError, match="'mine' is not what the verified table has; run sageserve leaderboard verify"):
+        build(sample.board(), tmp_path / "site")
+    shutil.rmtree(sample.folder("mine"))
+    with pytest.raises(InputError, match="'mine' is not what the verified table has"):
+        build(sample.board(), tmp_path / "site")
 
 
 def test_tables_of_other_problems_are_refused(sample, tmp_path):
