@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from sageserve_env.leaderboard.page.build import build
+from sageserve_env.leaderboard.page.content import Section, sections
 from tests.leaderboard.page.pages import varied
 from tests.leaderboard.sample import Sample
 
@@ -27,6 +28,13 @@ SWITCHES = (
 def board(whole, tmp_path_factory) -> Sample:
     """The sample with more entries; not to be written to."""
     return varied(whole.copy(tmp_path_factory.mktemp("varied") / "leaderboard"))
+
+
+@pytest.fixture(scope="session")
+def section(board) -> Section:
+    """What its pages tell of its one problem."""
+    (found,) = sections(board.board())
+    return found
 
 
 @pytest.fixture(scope="session")

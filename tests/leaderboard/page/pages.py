@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
+from sageserve_env.leaderboard.standings import Ranking, Standing
 from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedTable, read_table
 from sageserve_env.leaderboard.tree import write_tables
 from sageserve_env.leaderboard.verify import verify
@@ -36,12 +37,16 @@ def invented(table: VerifiedTable, usd: dict[str, float]) -> VerifiedTable:
     return replace(table, entries=rows)
 
 
-def crowded(table: VerifiedTable, count: int) -> VerifiedTable:
-    """A table with as many more entries, feasible ones and others, of long names."""
-    rows = [replace(table.entry("fast"), name=f"a-policy-of-some-team-number-{n}") for n in range(0, count, 2)]
-    feasible = [cheap(entry, 600.0 + 11 * number) for number, entry in enumerate(rows)]
-    late = [replace(table.entry("mine"), name=f"another-policy-of-a-team-number-{n}") for n in range(1, count, 2)]
-    return replace(table, entries=(*table.entries, *feasible, *late))
+def crowded(found: Ranking, count: int) -> Ranking:
+    """Standings with as many more, feasible ones and others, of long names."""
+    ranked = [alias(found.ranked[n % 3], f"a-policy-of-some-team-number-{n}") for n in range(0, count, 2)]
+    late = [alias(found.infeasible[n % 4], f"another-policy-of-a-team-number-{n}") for n in range(1, count, 2)]
+    return replace(found, ranked=(*found.ranked, *ranked), infeasible=(*found.infeasible, *late))
+
+
+def alias(standing: Standing, name: str) -> Standing:
+    """The same under another name."""
+    return replace(standing, entry=replace(standing.entry, name=name))
 
 
 def cheap(entry: VerifiedEntry, usd: float) -> VerifiedEntry:

@@ -87,8 +87,7 @@ def test_rows_stand_in_their_groups(site):
     assert "score 1</i>" in bounds
 
 
-def test_numbers_are_the_tables(board):
-    (section,) = sections(board.board())
+def test_numbers_are_the_tables(section):
     places = {place.name: place for place in section.places}
     for name, usd in USD.items():
         assert places[name].standing.figures["usd"] == pytest.approx(usd + 1.5)

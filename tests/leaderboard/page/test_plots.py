@@ -7,7 +7,7 @@ import pytest
 
 from sageserve_env.evaluation.series import column_names
 from sageserve_env.leaderboard.page.build import ASSETS, HERE, environment, policy_page
-from sageserve_env.leaderboard.page.content import Section, groups, sections
+from sageserve_env.leaderboard.page.content import Section, groups
 from sageserve_env.leaderboard.page.cost import cost_plot, down, served_share
 from sageserve_env.leaderboard.page.labels import HEIGHT_PX, WIDTH_PX, is_free, mark_box, name_box, named
 from sageserve_env.leaderboard.page.plot import MOST_TICKS, Point, Scale, steps
@@ -60,8 +60,8 @@ def test_names_cover_nothing():
     assert (WIDTH_PX, HEIGHT_PX) == (440.0, 330.0)
 
 
-def test_the_figure_of_cost_is_the_tables(board):
-    found = ranking(table_of(board))
+def test_the_figure_of_cost_is_the_tables(section):
+    found = section.found
     plot = cost_plot(found, "mini")
     points = {point.name: point for point in plot.points}
     assert len(points) == len(found.standings)
@@ -77,15 +77,14 @@ def test_the_figure_of_cost_is_the_tables(board):
     assert points["slow"].x > points["fast"].x > points["hindsight"].x > points["mine"].x
 
 
-def test_profiles_are_exact_and_few(board):
-    found = ranking(table_of(board))
-    plot = profile_plot(found, "mini")
+def test_profiles_are_exact_and_few(section):
+    plot = profile_plot(section.found, "mini")
     paths = {curve.name: curve.path for curve in plot.curves}
     assert list(paths) == ["fast", "slow", "reactive-tuned"]  # who holds every level
     assert paths["fast"] == "M0 0H600V1000H1000"
     assert paths["slow"] == "M0 0H200V1000H1000"
     assert paths["reactive-tuned"] == "M0 1000H1000"
-    many = profile_plot(ranking(crowded(table_of(board), 30)), "mini")
+    many = profile_plot(crowded(section.found, 30), "mini")
     assert len(many.curves) == MOST_LINES
 
 
@@ -93,13 +92,10 @@ def test_without_anchors_there_are_no_profiles(whole):
     assert profile_plot(ranking(table_of(whole)), "mini") is None
 
 
-def test_pages_of_many_entries_are_small(board):
+def test_pages_of_many_entries_are_small(section):
     """Sixty entries on a problem, and nine such problems in the index."""
-    (section,) = sections(board.board())
-    table = crowded(table_of(board), 60)
-    place = section.place("fast")
-    found = ranking(table)
-    submissions = {entry.name: place.submission for entry in table.entries}
+    found = crowded(section.found, 60)
+    submissions = {each.name: section.place("fast").submission for each in found.standings}
     crowd = Section(section.problem, found, list(groups(found, submissions)), {})
     templates = environment()
     names = sorted(submissions)
@@ -111,7 +107,7 @@ def test_pages_of_many_entries_are_small(board):
     assert len(problem.encode()) + ASSETS_BYTES <= INDEX_BYTES
 
 
-def test_the_page_of_the_largest_world_is_small(board):
+def test_the_page_of_the_largest_world_is_small(section):
     """Globe's six regions and four models, with a day's samples that jump about."""
     world, rng = load_problem("globe").world(), np.random.default_rng(0)
     series = {name: rng.uniform(0.0, 40.0, SAMPLES) for name in column_names(world)}
@@ -120,7 +116,6 @@ def test_the_page_of_the_largest_world_is_small(board):
             series[name] /= 40.0
     series["time_s"], series["interval_s"] = np.arange(1, SAMPLES + 1) * 300.0, np.full(SAMPLES, 300.0)
     spent = {name: np.cumsum(rng.uniform(0.0, 99.0, SAMPLES)) for name in ("vm_usd", "breach_usd", "egress_usd", "carbon_usd")}
-    (section,) = sections(board.board())
     path, name, told = policy_page(section, section.place("fast"), Recording(world, 0.0, series, spent))
     page = environment().get_template(name).render(sections=[section], root="../", **told)
     assert path == "mini/fast.html"
@@ -128,7 +123,7 @@ def test_the_page_of_the_largest_world_is_small(board):
     assert len(page.encode()) + ASSETS_BYTES <= EPISODE_BYTES
 
 
-def test_the_fleet_at_the_slider_is_the_series(board):
+def test_the_fleet_at_the_slider_is_the_series():
     world = load_problem("globe").world()
     names = column_names(world)
     series = {name: np.full(2, float(number)) for number, name in enumerate(names)}
