@@ -2,13 +2,14 @@
 
 ``python leaderboard/enter_references.py --ids mini day --workers 2`` does it for two ids, without ``--ids`` for all.
 
-It goes on where it was stopped: what ``runs/references`` holds of the present problems is not played again, and what was entered of
-other ids stays. A policy whose package ships no options or plans for an id is left out there.
+It goes on where it was stopped: what ``runs/references`` holds of the present problems, options and plans is not played again, and
+what was entered of other ids stays. A policy whose package ships no options or plans for an id is left out there.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +18,11 @@ from pathlib import Path
 from sageserve_env.cli.simulate import policy_options
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
-from sageserve_env.evaluation.locked.evaluate import evaluate
+from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
 from sageserve_env.evaluation.locked.logs import log_file
+from sageserve_env.evaluation.locked.protocol import LIMITS
 from sageserve_env.evaluation.locked.record import read_evaluation
+from sageserve_env.evaluation.locked.seat import Job
 from sageserve_env.evaluation.policy import is_tuned
 from sageserve_env.evaluation.problems.card import TUNED, TUNED_ON
 from sageserve_env.leaderboard.board import Board, Ground
@@ -86,16 +89,22 @@ def references(ground: Ground) -> Iterator[Reference]:
 
 
 def result_of(reference: Reference, ground: Ground, runs: Path, workers: int) -> Path:
-    """Evaluate a policy, as far as it has not been; the result's file. One of another problem is done anew."""
-    out = runs / ground.problem.name / f"{reference.name}.json"
-    if out.is_file():
-        head = read_evaluation(out).head
-        if (head["problem_digest"], head["dynamics_digest"]) != ground.digests or head["policy"]["given"] != reference.policy:
-            out.unlink()
-            log_file(out).unlink(missing_ok=True)
+    """Evaluate a policy, as far as it has not been; the result's file. One of another problem, options or plans is done anew."""
+    problem, is_bound = ground.problem, reference.is_bound
+    out = runs / problem.name / f"{reference.name}.json"
     entrant = Entrant.parse(reference.policy, lambda words: policy_options(words, None))
-    evaluate(entrant, ground.problem, out=out, keeps_actions=True, workers=workers, is_bound=reference.is_bound, has_anchors=False)
+    if out.is_file() and not is_of_now(out, Job(entrant, introduced(entrant, LIMITS, is_bound), problem, LIMITS, is_bound)):
+        out.unlink()
+        log_file(out).unlink(missing_ok=True)
+    evaluate(entrant, problem, out=out, keeps_actions=True, workers=workers, is_bound=is_bound, has_anchors=False)
     return out
+
+
+def is_of_now(result: Path, job: Job) -> bool:
+    """Whether a result is of the problem and the options as they are, and no older than the plans that it replays."""
+    plans = job.entrant.options.get("file")
+    is_newer = plans is None or Path(plans).stat().st_mtime < result.stat().st_mtime
+    return is_newer and read_evaluation(result).head == json.loads(json.dumps(job.head()))
 
 
 def entered_before(board: Board, name: str, but: str) -> Iterator[Evaluated]:

@@ -28,7 +28,7 @@ WRONG = 1
 @app.command("pack")
 def pack(
     folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="The submission to write; named as it is to be called.")],
-    results: Annotated[list[Path], typer.Argument(metavar="RESULT...", help="Of sageserve evaluate --actions, one for each id.")],
+    results: Annotated[list[Path], typer.Argument(metavar="RESULT", help="Of sageserve evaluate --actions, one for each id.")],
     about: Annotated[Path, typer.Option("--about", metavar="FILE", help="YAML: who, team, license, kind, and so on.")],
 ) -> None:
     """Make a submission of evaluations that kept their actions (sageserve evaluate --actions).
@@ -45,7 +45,7 @@ def pack(
 
 @app.command("verify")
 def verify(
-    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME...]", help="Only these; no table is written.")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these; no table is written.")] = None,
     board: BoardOption = Path("leaderboard"),
     check: Annotated[bool, typer.Option("--check", help="Write no table; those in the board must be right.")] = False,
     workers: WorkersOption = 1,

@@ -111,6 +111,8 @@ def _sizes(given: Any) -> tuple[int, dict[str, int]]:
     steps, named = given["steps"], given["fields"]
     if set(given) != {"steps", "fields", "data"} or set(named) not in ({ACTION}, KNOBS) or list(named) != sorted(named):
         raise ValueError
+    if len(named.get(ORDER, ["one number"])) != 1:
+        raise ValueError
     sizes = {}
     for name, (code, *shape) in named.items():
         counts = [steps, *shape]

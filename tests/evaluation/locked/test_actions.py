@@ -73,6 +73,15 @@ def test_knobs_come_back_and_take_little_room() -> None:
     assert (knobs_of(again[1]).cap == knobs.cap + 1).all()
 
 
+def test_an_order_is_one_number() -> None:
+    knobs = Knobs.static(load_problem("mini").world())
+    values = {each.name: np.asarray(getattr(knobs, each.name)) for each in fields(Knobs) if each.name != "admission_order"}
+    with pytest.raises(InputError, match="is no packed log"):
+        unpacked(packed([{**values, "admission_order": np.array([0, 0])}]))
+    with pytest.raises(InputError, match="admission_order = 4 is none"):
+        knobs_of({**values, "admission_order": np.array(4)})
+
+
 @pytest.mark.parametrize(
     "change",
     [
