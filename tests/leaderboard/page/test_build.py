@@ -1,5 +1,6 @@
 """The pages of a board: whole, small, closed to the outside, and true to their tables and logs."""
 
+import json
 import re
 import shutil
 from dataclasses import replace
@@ -62,6 +63,13 @@ def test_what_a_submission_says_is_text(site):
     scripts = page.named("script")
     assert [each for each in scripts if "src" not in each] == [{"type": "application/json", "id": "replay-data"}]
     assert not [tag for tag, attributes in page.tags if any(name.startswith("on") for name in attributes)]
+
+
+def test_the_slider_begins_at_the_most_traffic_without_scripts(site):
+    words = parsed(site / "mini" / "mine.html").words
+    data = json.loads(next(word for word in words if word.startswith('{"times"')))
+    assert {"Fri 09:10", "+1"} <= set(words)
+    assert [region[0] for region in data["fleet"]["provisioning"][0]] == [1, 1, 1]
 
 
 def test_elements_are_what_they_are_for(site):
