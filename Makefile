@@ -11,11 +11,11 @@ MANIFEST := pyproject.toml constraints.txt
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint drill agents reproduce compatibility clean
+.PHONY: help demo test page-test lint drill agents reproduce compatibility clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s  %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1|\2/p' Makefile | awk -F'|' '{ printf "%-18s  %s\n", $$1, $$2 }'
 
 demo: $(VENV)/.installed-demo ## Simulate the embedded Office 365 day; results in runs/demo
 	@echo "==> sageserve simulate o365-day --policy reactive --out runs/demo"
@@ -24,6 +24,12 @@ demo: $(VENV)/.installed-demo ## Simulate the embedded Office 365 day; results i
 test: $(VENV)/.installed-test ## Run the tests and doctests (PYTEST_ARGS="-k name" narrows them)
 	@echo "==> pytest -n auto $(PYTEST_ARGS)"
 	@$(BIN)/python -m pytest -n auto $(PYTEST_ARGS)
+
+page-test: $(VENV)/.installed-test ## Test the leaderboard's pages in Chromium, which must be there (apt install chromium chromium-driver)
+	@command -v chromium >/dev/null || { echo "chromium is not installed; apt install chromium"; exit 1; }
+	@command -v chromedriver >/dev/null || { echo "chromedriver is not installed; apt install chromium-driver"; exit 1; }
+	@echo "==> pytest tests/leaderboard/page"
+	@$(BIN)/python -m pytest -n 0 tests/leaderboard/page $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test ## Check style (ruff), format (ruff format) and types (mypy)
 	@echo "==> ruff check"

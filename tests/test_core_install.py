@@ -9,6 +9,7 @@ ROOT = Path(__file__).resolve().parents[1]
 EXTRAS = (
     "cma",
     "highspy",
+    "jinja2",
     "matplotlib",
     "mo_gymnasium",
     "pandas",

@@ -123,6 +123,27 @@ def rank(
         output().print(ranking_table(found, name if hidden is None else f"{name}, hidden split"))
 
 
+@app.command("build")
+def build(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Where the pages are written; new, or built before.")],
+    board: BoardOption = Path("leaderboard"),
+    workers: WorkersOption = 1,
+    quiet: QuietOption = False,
+) -> None:
+    """Write the leaderboard as static pages: for each id a table and figures, for each policy a card and a day replayed.
+
+    Example: sageserve leaderboard build --out runs/pages
+    """
+    from sageserve_env.cli.console import wrote
+    from sageserve_env.leaderboard.page.build import build as build_pages
+
+    chosen = read_board(board)
+    with progress("replaying", quiet) as report:
+        written = build_pages(chosen, out, workers=workers, report=report)
+    if not quiet:
+        wrote(written[0], f" and {len(written) - 1} more pages")
+
+
 def rank_verified(board: Board, env: str) -> Ranking:
     """The ranking of the verified table.
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.sim import Simulator
 from sageserve_env.sim.latency import percentiles
-from sageserve_env.sim.measure import ratio
+from sageserve_env.sim.measure import RunningSums, ratio
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.schema import World
 
@@ -19,6 +18,18 @@ Series = dict[str, NDArray[Any]]
 """Columns by name, each of shape (samples,). See :class:`Sampler`."""
 
 SHARES = np.array([0.50, 0.95])
+
+
+class Watched(Protocol):
+    """What can be sampled: a simulator, or what has one in it."""
+
+    def telemetry(self) -> Telemetry:
+        """What it looks like now."""
+        ...
+
+    def running_sums(self) -> RunningSums:
+        """Sums from the start up to now."""
+        ...
 
 
 class Sampler:
@@ -45,13 +56,13 @@ class Sampler:
         sim: Its simulator, at the start of the first interval.
     """
 
-    def __init__(self, world: World, sim: Simulator) -> None:
+    def __init__(self, world: World, sim: Watched) -> None:
         self._names = column_names(world)
         self._tpot_tiers = [index for index, tier in enumerate(world.tiers) if tier.tpot_s is not None]
         self._rows: list[NDArray[np.float64]] = []
         self._before, self._sums_before = sim.telemetry(), sim.running_sums()
 
-    def sample(self, sim: Simulator, now: Telemetry) -> None:
+    def sample(self, sim: Watched, now: Telemetry) -> None:
         """Add the row of the interval since the last call.
 
         Args:
