@@ -39,7 +39,7 @@ POLICIES = {
     ANCHOR: "reactive:tuned={tuned}",
     "lt-ua": "lt-ua:forecaster=seasonal-naive",
     "lt-ua-tuned": "lt-ua:tuned={tuned}",
-    "forecast-program": "forecast-program",
+    "forecast-program": "forecast-program:replan_s=900",
     HINDSIGHT: "plan:file=baselines/plans/{problem}.json",
 }
 """Installed policies by the names of their entries."""
