@@ -116,12 +116,11 @@ class SharedPolicy:
         soon, later = np.max(needs[:SOON], axis=0), np.max(needs[SOON:], axis=0)
         need = np.maximum(soon, np.where(later > seen.warm, later, later * np.exp(w["warm"])))
         assert self._demand is not None
-        total = (
-            need * np.exp(self._boost[:, models]) + w["batch"] * shares * self._demand.batch.sum(axis=1)[:, models] * self._ratio
-        )
+        batch = w["batch"] * shares * self._demand.batch.sum(axis=1)[:, models] * self._ratio
+        total = need * np.exp(self._boost[:, models]) + batch
         more = w["constant"] + w.stream("stream_constant") + w["waiting"] * np.log1p(seen.waiting)[:, models] * 0.3
         more = more + w["busy"] * (seen.busy - 0.5)[:, models]
-        total = np.maximum(total + np.minimum(shares, 1.0) * more, LEAST_TOTAL) + w["lost"] * seen.short.sum(axis=1)
+        total = np.maximum(total + shares * more, LEAST_TOTAL) + w["lost"] * seen.short.sum(axis=1)
         total = np.where(shares > 0.0, total, 0.0)
         ahead = np.max(demands[:3], axis=0)[:, :, models]
         pull = np.maximum(ahead, LEAST) ** w["local"][:, :, None] * seen.price ** -w["thrift"][:, :, None]
