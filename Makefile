@@ -11,7 +11,7 @@ MANIFEST := pyproject.toml constraints.txt
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test page-test lint drill agents reproduce compatibility clean
+.PHONY: help demo test page-test verify lint drill agents reproduce compatibility clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -30,6 +30,10 @@ page-test: $(VENV)/.installed-test ## Test the leaderboard's pages in Chromium, 
 	@command -v chromedriver >/dev/null || { echo "chromedriver is not installed; apt install chromium-driver"; exit 1; }
 	@echo "==> pytest tests/leaderboard/page"
 	@$(BIN)/python -m pytest -n 0 tests/leaderboard/page $(PYTEST_ARGS)
+
+verify: $(VENV)/.installed-test ## Play every entry of the leaderboard again: its tables must come of it
+	@echo "==> sageserve leaderboard verify --check --workers 2"
+	@$(BIN)/sageserve leaderboard verify --check --workers 2 --quiet
 
 lint: $(VENV)/.installed-test ## Check style (ruff), format (ruff format) and types (mypy)
 	@echo "==> ruff check"
