@@ -25,12 +25,12 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
+from agents.common.moments import Moments
+from agents.common.rewards import priced
+from agents.common.scoring import Validation, rank_of
 from agents.inference.equivariant import Equivariant, averaging
 from agents.inference.mlp import LEAST_VARIANCE
 from agents.inference.saved import save_agent
-from agents.training.moments import Moments
-from agents.training.rewards import priced
-from agents.training.scoring import Validation, rank_of
 from agents.warm_start import clone
 from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.env import VectorFleetEnv

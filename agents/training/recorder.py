@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.training.log import Log
-from agents.training.scoring import Scores
+from agents.common.log import Log
+from agents.common.scoring import Scores
 
 Report = Callable[[int, float], None]
 """Called with steps taken and simulated days a second."""

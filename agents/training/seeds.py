@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from agents.common.log import LOG, curve_of, read_log
 from agents.training.checkpoint import checkpoints, read_checkpoint
-from agents.training.log import LOG, curve_of, read_log
 from agents.training.recorder import Report
 from agents.training.train import Plan, train
 from sageserve_env.errors import InputError

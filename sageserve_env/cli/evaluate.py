@@ -13,7 +13,7 @@ from sageserve_env.cli.options import QuietOption
 
 if TYPE_CHECKING:
     from sageserve_env.evaluation.locked.entrant import Entrant
-    from sageserve_env.evaluation.locked.record import Evaluation
+    from sageserve_env.evaluation.locked.result.record import Evaluation
 
 
 def evaluate(
@@ -60,10 +60,10 @@ def evaluate(
     from sageserve_env.cli.console import output, wrote
     from sageserve_env.errors import InputError
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
-    from sageserve_env.evaluation.locked.figures import draw_evaluations, require_figures
-    from sageserve_env.evaluation.locked.logs import log_file
     from sageserve_env.evaluation.locked.protocol import held_out
-    from sageserve_env.evaluation.locked.report import evaluation_tables
+    from sageserve_env.evaluation.locked.result.figures import draw_evaluations, require_figures
+    from sageserve_env.evaluation.locked.result.logs import log_file
+    from sageserve_env.evaluation.locked.result.report import evaluation_tables
     from sageserve_env.registration import problem_name
     from sageserve_env.scenarios import load_problem
 

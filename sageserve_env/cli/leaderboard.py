@@ -14,7 +14,7 @@ from sageserve_env.cli.options import QuietOption
 if TYPE_CHECKING:
     from sageserve_env.leaderboard.board import Board
     from sageserve_env.leaderboard.finding import Finding
-    from sageserve_env.leaderboard.standings import Ranking
+    from sageserve_env.leaderboard.tables.standings import Ranking
 
 app = typer.Typer(help="Submit, verify and rank policies; scores are computed from replayed actions.", no_args_is_help=True)
 
@@ -57,7 +57,7 @@ def verify(
     """
     from sageserve_env.cli.console import output, wrote
     from sageserve_env.leaderboard.report import verified_table
-    from sageserve_env.leaderboard.tree import write_tables
+    from sageserve_env.leaderboard.tables.tree import write_tables
     from sageserve_env.leaderboard.verify import verify as verify_board
 
     chosen, given = read_board(board), names or []
@@ -151,8 +151,8 @@ def rank_verified(board: Board, env: str) -> Ranking:
         InputError: There is none, or it is of a problem that is no more.
     """
     from sageserve_env.errors import InputError
-    from sageserve_env.leaderboard.standings import ranking
-    from sageserve_env.leaderboard.table import read_table
+    from sageserve_env.leaderboard.tables.standings import ranking
+    from sageserve_env.leaderboard.tables.table import read_table
 
     table = read_table(board.table_file(env))
     if table.digests != board.ground(env).digests:
@@ -166,7 +166,7 @@ def rank_hidden(board: Board, env: str, secret: Path, workers: int, quiet: bool)
     from sageserve_env.cli.simulate import policy_options
     from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.leaderboard.hidden.play import declared, play_hidden
-    from sageserve_env.leaderboard.standings import ranking
+    from sageserve_env.leaderboard.tables.standings import ranking
 
     policies = [(entry, entry.entries[env].policy) for entry in declared(board, env)]
     entrants = [(entry, Entrant.parse(policy, lambda words: policy_options(words, None))) for entry, policy in policies]

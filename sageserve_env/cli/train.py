@@ -132,7 +132,7 @@ def show(env: str, algo: str, curves: dict[int, list[dict[str, Any]]]) -> None:
     from sageserve_env.cli.console import output
     from sageserve_env.tables import TextTable
 
-    rank = import_module("agents.training.scoring").rank_of
+    rank = import_module("agents.common.scoring").rank_of
     columns = ["steps", "dollars", "of VMs", "of breaches", "feasible"]
     table = TextTable(f"{env}, {algo}: the best agent on the validation split, mean of its episodes", ["seed"], columns)
     for seed, curve in curves.items():

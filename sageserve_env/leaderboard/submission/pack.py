@@ -10,8 +10,8 @@ from typing import Any
 import yaml
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.logs import Logged, log_file, logged, with_logs, write_logs
-from sageserve_env.evaluation.locked.record import read_evaluation
+from sageserve_env.evaluation.locked.result.logs import Logged, log_file, logged, with_logs, write_logs
+from sageserve_env.evaluation.locked.result.record import read_evaluation
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.leaderboard.submission.folder import EPISODES, RECORD
 from sageserve_env.leaderboard.submission.record import Entered, Submission, command, read_submission

@@ -14,7 +14,7 @@ from sageserve_env.leaderboard.page import build as building
 from sageserve_env.leaderboard.page.build import build
 from sageserve_env.leaderboard.page.content import sections
 from sageserve_env.leaderboard.page.recording import record
-from sageserve_env.leaderboard.tree import write_tables
+from sageserve_env.leaderboard.tables.tree import write_tables
 from tests.cli.helpers import sageserve
 from tests.leaderboard.page.pages import NASTY, USD, pages, parsed, table_of, weight
 from tests.leaderboard.sample import MINE, short
