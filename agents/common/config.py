@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from sageserve_env.errors import InputError, shown
+from sageserve_env.world.yaml_file import read_yaml_file
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """``ALGORITHM.yaml``: settings for all ids under ``all``, and what differs under the name of a problem."""
+
+LEAST = "a line such as 'n_envs: 16'"
 
 
 def chosen(algo: str, problem: str, config: Path | None = None) -> dict[str, Any]:
@@ -25,26 +26,9 @@ def chosen(algo: str, problem: str, config: Path | None = None) -> dict[str, Any
     Raises:
         InputError: A file cannot be read, or is no mapping.
     """
-    shipped = read_yaml(CONFIGS / f"{algo}.yaml")
+    shipped = read_yaml_file(CONFIGS / f"{algo}.yaml", LEAST)
     merged = merge(shipped.get("all", {}), shipped.get(problem, {}))
-    return merged if config is None else merge(merged, read_yaml(config))
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A file of settings.
-
-    Raises:
-        InputError: It cannot be read, or is no mapping.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file of settings") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InputError(f"'{path}' is no YAML; give a file of settings such as 'n_envs: 16'") from None
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise InputError(f"'{path}' holds no settings; give lines such as 'n_envs: 16'")
-    return values
+    return merged if config is None else merge(merged, read_yaml_file(config, LEAST))
 
 
 def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from agents import curves, scores
-from agents.inference.saved import CARD, save_agent
+from agents.inference.saved import save_agent
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate
+from sageserve_env.evaluation.saved import CARD
 from sageserve_env.evaluation.statistics import interquartile_mean
 from sageserve_env.scenarios import load_problem
 from tests.agents.inference.test_saved import new_mlp

@@ -41,8 +41,8 @@ def test_a_file_changes_what_it_names(tmp_path):
         ("initial_instances: 3", "initial_instances"),
         ("scale_rewards: 1", "scale_rewards"),
         ("choose: best", "choose"),
-        ("- 3", "holds no settings"),
-        ("a: [", "is no YAML"),
+        ("- 3", "holds no fields"),
+        ("a: [", "is not YAML"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, text, named):
