@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from agents.common.config import chosen, require_known
 from sageserve_env.errors import InputError, shown
@@ -82,4 +83,5 @@ def settings_for(algorithm: str, problem: str, config: Path | None = None) -> Se
     require_choice("algorithm", algorithm, ALGORITHMS)
     told = chosen(algorithm, problem, config)
     require_known("settings", told, [field.name for field in fields(Settings) if field.name != "algorithm"])
-    return Settings(algorithm, **{name: tuple(value) if isinstance(value, list) else value for name, value in told.items()})
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return Settings(algorithm, **plain)
