@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -47,7 +45,7 @@ def train(
     """
     from importlib import import_module
 
-    from sageserve_env.cli.console import wrote
+    from sageserve_env.cli.console import progress, wrote
     from sageserve_env.registration import problem_name
     from sageserve_env.world.checks import require_choice, require_count, require_text
 
@@ -63,8 +61,8 @@ def train(
     else:
         require_count("--steps", STEPS if steps is None else steps, 1, MOST_STEPS)
         unit, each, begin = "steps", *learning(env, algo, config, steps or STEPS, parallel, device)
-    with progress(each * len(chosen), unit, quiet) as report:
-        curves = begin(chosen, out, resume=resume, report=report)
+    with progress("training", unit, each * len(chosen), quiet) as move:
+        curves = begin(chosen, out, resume=resume, report=lambda done, rate: move(done, told=f"{rate:,.1f} days/s"))
     if not quiet:
         show(env, algo, curves)
         wrote(out)
@@ -172,21 +170,6 @@ def command_of(env: str, algo: str, config: Path | None, words: list[str]) -> st
 
     options = [] if config is None else ["--config", str(config)]
     return shlex.join(["sageserve", "train", "--algo", algo, "--env", env, *words, *options])
-
-
-@contextmanager
-def progress(total: int, unit: str, quiet: bool) -> Iterator[Callable[[int, float], None]]:
-    """A bar of steps or generations, with simulated days a second; gives what is to be called."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages
-
-    console = messages()
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn(f"{unit}, {{task.fields[rate]}} days/s,"))
-    hidden = quiet or not console.is_terminal
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console, disable=hidden, transient=True) as bar:
-        task = bar.add_task("", total=total, rate="–")
-        yield lambda done, rate: bar.update(task, completed=done, rate=f"{rate:,.1f}")
 
 
 def show(env: str, algo: str, curves: dict[int, list[dict[str, Any]]]) -> None:

@@ -71,7 +71,7 @@ def test_an_evaluation_is_written_into_its_agents_card(tmp_path):
     save_agent(tmp_path / "agent", new_mlp(), "mini", curve=[{"steps": 3}])
     result = tmp_path / "result.json"
     entrant = Entrant.parse(str(tmp_path / "agent"), lambda words: {})
-    found = evaluate(entrant, load_problem("mini").with_overrides(horizon_s=300.0), episodes=3, out=result)
+    found = evaluate(entrant, load_problem("mini").with_overrides(horizon_s=300.0), episodes=1, out=result)
     scores.main([str(tmp_path / "agent"), str(result), "--failure", "untrained"])
     card = json.loads((tmp_path / "agent" / CARD).read_text())
     assert card["known_failures"] == ["untrained"]
