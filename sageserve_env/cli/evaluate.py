@@ -61,7 +61,8 @@ def evaluate(
     from sageserve_env.cli.console import output, progress, wrote
     from sageserve_env.errors import InputError
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
-    from sageserve_env.evaluation.locked.protocol import held_out
+    from sageserve_env.evaluation.locked.evaluate import introduced
+    from sageserve_env.evaluation.locked.protocol import LIMITS, held_out
     from sageserve_env.evaluation.locked.result.figures import draw_evaluations, require_figures
     from sageserve_env.evaluation.locked.result.logs import log_file
     from sageserve_env.evaluation.locked.result.report import evaluation_tables
@@ -74,6 +75,8 @@ def evaluate(
     entrants, files = entries(policy, out, sampled)
     if figures is not None:
         require_figures(figures)
+    for entrant in entrants[1:]:
+        introduced(entrant, LIMITS, bound)  # what cannot be loaded shows before the first is played
     evaluations = []
     for entrant, file in zip(entrants, files, strict=True):
         with progress("evaluating", "episodes", episodes or len(held_out(problem)), quiet) as move:
