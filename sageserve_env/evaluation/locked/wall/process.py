@@ -30,7 +30,7 @@ TICK_S = 0.05
 
 LONGEST_MESSAGE = 200
 
-PRELOADED = "sageserve_env.evaluation.locked.wall.preload"
+PRELOADED = "sageserve_env.evaluation.locked.preload"
 
 
 class PolicyFailure(Exception):
