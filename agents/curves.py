@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from agents.training.log import LOG, curve_of, read_log
-from agents.training.scoring import SPLIT
+from agents.common.log import LOG, curve_of, read_log
+from agents.common.scoring import SPLIT
 from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.cli.simulate import policy_options
 from sageserve_env.env import FleetEnv

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.common.rewards import priced
 from agents.single_file_ppo import Args, Places, Step, parsed, places_of, train
-from agents.training.rewards import priced
 from sageserve_env.adapters.multi_agent import MultiAgentFleetEnv
 from sageserve_env.cli.console import output
 from sageserve_env.cli.errors import explanation, fail

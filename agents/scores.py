@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from agents.inference.saved import CARD, read_card
+from agents.inference.saved import read_card
 from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.record import Evaluation, read_evaluation
-from sageserve_env.evaluation.locked.summary import by_day
-from sageserve_env.evaluation.saved import saved_folder
+from sageserve_env.evaluation.locked.result.record import Evaluation, read_evaluation
+from sageserve_env.evaluation.locked.result.summary import by_day
+from sageserve_env.evaluation.saved import CARD, saved_folder
 from sageserve_env.evaluation.statistics import bootstrap_interval
 from sageserve_env.writing import write_rows
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import copy
 import json
-import time
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, get_type_hints
@@ -25,12 +24,13 @@ from numpy.typing import NDArray
 from torch import nn
 from torch.distributions import Categorical, Independent, Normal
 
+from agents.common.log import LOG, NOTHING, Clock, Log
+from agents.common.moments import Moments
+from agents.common.rewards import priced
+from agents.common.scoring import Validation, rank_of
 from agents.inference.equivariant import Equivariant, averaging
 from agents.inference.mlp import LEAST_VARIANCE
 from agents.inference.saved import save_agent
-from agents.training.moments import Moments
-from agents.training.rewards import priced
-from agents.training.scoring import Validation, rank_of
 from agents.warm_start import clone
 from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.env import VectorFleetEnv
@@ -39,7 +39,6 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.registration import problem_name
 from sageserve_env.world.checks import require_choice, require_count, require_positive
-from sageserve_env.writing import write_text
 
 CLIP = 10.0
 FORBIDDEN = -1e8
@@ -525,24 +524,27 @@ class Recorder:
     def __init__(self, args: Args, export: Any) -> None:
         self._args, self._export, self._out = args, export, Path(args.out)
         self._validation = Validation(**args.config)
-        self._began_s, self.rows = (time.perf_counter(), time.process_time()), list[dict[str, Any]]()
         self._out.mkdir(parents=True, exist_ok=True)
+        self._log, self._clock = Log(self._out / LOG, 0), Clock(NOTHING)
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Of the log."""
+        return self._log.rows
 
     def record(self, steps: int, facts: dict[str, Any], is_last: bool) -> None:
         """Write a row; evaluate where it is time to, and at the end."""
-        spent = {"wall_s": time.perf_counter() - self._began_s[0], "cpu_s": time.process_time() - self._began_s[1]}
-        row: dict[str, Any] = {"steps": steps, **{name: round(value, 2) for name, value in spent.items()}, **facts}
+        spent = {name: round(value, 2) for name, value in self._clock.spent().items()}
+        row: dict[str, Any] = {"steps": steps, **spent, **facts}
         before = self.rows[-1]["steps"] if self.rows else 0
         if is_last or steps // self._args.evaluate_every > before // self._args.evaluate_every:
             row["validation"] = self._evaluate(row)
-        self.rows.append(row)
-        write_text(self._out / "log.jsonl", "".join(json.dumps(each) + "\n" for each in self.rows))
+        self._log.add(row)
 
     def _evaluate(self, row: dict[str, Any]) -> dict[str, Any]:
         agent = self._export()
         told = self._validation.play(lambda: copy.copy(agent)).told()
-        known = [each for each in self.rows if "validation" in each] + [{**row, "validation": told}]
-        curve = [{"steps": each["steps"], **each["validation"]} for each in known]
+        curve = [*self._log.curve(), {"steps": row["steps"], **told}]
         training = {"algo": "single-file-ppo", **row, "settings": asdict(self._args)}
         for name in ("last", "best") if rank_of(told) == min(rank_of(each) for each in curve) else ("last",):
             save_agent(self._out / name, agent, self._args.env, curve=curve, training=training, validation=told)

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from baselines.fleet import region_capacity, require_least
+from baselines.fleet import require_least
 from baselines.static import StaticPolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.compare import cost_usd
@@ -18,6 +18,7 @@ from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import Workload
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import World
+from sageserve_env.world.vms import region_capacity
 
 
 @dataclass

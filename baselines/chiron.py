@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baselines.capacity import load_capacity
-from baselines.fleet import MOST_INSTANCES, region_capacity
+from baselines.fleet import MOST_INSTANCES
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require_count, require_within
 from sageserve_env.world.schema import Pool, World
 from sageserve_env.world.validate import validate
+from sageserve_env.world.vms import region_capacity
 
 INTERACTIVE, BATCH, MIXED = range(3)
 NIW = 2

@@ -43,17 +43,6 @@ def starting_at(world: World, instances: int) -> World:
     return replace(world, pools=tuple(replace(pool, instances=each) for pool in world.pools))
 
 
-def region_capacity(world: World) -> NDArray[np.int32]:
-    """All VMs of each endpoint's region, of the types on which its model runs."""
-    counts = [
-        [region.vm_capacity.get(kind.name, 0) if kind.name in model.profiles else 0 for kind in world.vm_types]
-        for region in world.regions
-        for model in world.models
-        for _ in world.pools
-    ]
-    return np.array(counts, np.int32)
-
-
 def require_least(name: str, instances: int, world: World) -> None:
     """Raise InputError where a policy would hold fewer instances than the world allows the environment's actions."""
     require_count(name, instances, least=0)
@@ -69,7 +58,7 @@ def placed(telemetry: Telemetry, wanted: NDArray[np.int64], most: NDArray[np.int
     Args:
         telemetry: The fleet now.
         wanted: Instances of each endpoint, shape (N,).
-        most: VMs that each endpoint could have, of :func:`region_capacity`, shape (N, K).
+        most: VMs that each endpoint could have, of :func:`~sageserve_env.world.vms.region_capacity`, shape (N, K).
 
     Returns:
         Shape (N, K).

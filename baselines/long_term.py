@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from baselines.capacity import LEVEL, PLANNED, SATURATED, load_capacity
-from baselines.fleet import equal_fleet, region_capacity, starting_at
+from baselines.fleet import equal_fleet, starting_at
 from baselines.forecast import HOUR_S, WINDOW_S, Forecast, Forecaster
 from baselines.forecast.base import checked_window
 from baselines.program import Plan, PlanProblem, solve_plan
@@ -33,6 +33,7 @@ from sageserve_env.workload.rates import past_rates
 from sageserve_env.world.checks import require, require_count, require_within
 from sageserve_env.world.costs.prices import list_prices
 from sageserve_env.world.schema import TIERS, World
+from sageserve_env.world.vms import region_capacity
 
 Bounds = NDArray[np.int32]
 Reals = NDArray[np.float64]

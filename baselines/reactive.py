@@ -7,13 +7,14 @@ from typing import ClassVar
 
 import numpy as np
 
-from baselines.fleet import equal_fleet, region_capacity, require_least
+from baselines.fleet import equal_fleet, require_least
 from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.knobs import RANGES
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require_within
+from sageserve_env.world.vms import region_capacity
 
 THRESHOLDS = {"scale_out_utilization": "a share", "scale_in_utilization": "a share", "cool_down_s": "seconds"}
 

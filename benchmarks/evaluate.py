@@ -15,8 +15,8 @@ from typing import Any
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.locked.entrant import Entrant
-from sageserve_env.evaluation.locked.episode import play_locked
 from sageserve_env.evaluation.locked.evaluate import introduced
+from sageserve_env.evaluation.locked.play.episode import play_locked
 from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, held_out
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy

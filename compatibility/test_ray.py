@@ -96,7 +96,7 @@ def test_a_killed_worker_loses_no_episode_and_counts_none_twice(two_workers, pro
 
 
 def test_a_file_that_a_machine_has_not_is_named(two_workers, problem, policy, tmp_path, monkeypatch):
-    import sageserve_env.evaluation.locked.seat as module
+    import sageserve_env.evaluation.locked.play.seat as module
 
     monkeypatch.setattr(module, "dynamics_digest", lambda problem: "another")
     with pytest.raises(InputError, match="another dynamics_digest"):

@@ -19,10 +19,10 @@ from sageserve_env.cli.simulate import policy_options
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
-from sageserve_env.evaluation.locked.logs import log_file
+from sageserve_env.evaluation.locked.play.seat import Job
 from sageserve_env.evaluation.locked.protocol import LIMITS
-from sageserve_env.evaluation.locked.record import read_evaluation
-from sageserve_env.evaluation.locked.seat import Job
+from sageserve_env.evaluation.locked.result.logs import log_file
+from sageserve_env.evaluation.locked.result.record import read_evaluation
 from sageserve_env.evaluation.policy import is_tuned
 from sageserve_env.evaluation.problems.card import TUNED, TUNED_ON
 from sageserve_env.leaderboard.board import Board, Ground
@@ -30,7 +30,7 @@ from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NULLS, PINS, c
 from sageserve_env.leaderboard.rules import canary_findings
 from sageserve_env.leaderboard.submission.entry import read_entry
 from sageserve_env.leaderboard.submission.pack import Evaluated, evaluated, write_submission
-from sageserve_env.leaderboard.tree import write_pins, write_tables
+from sageserve_env.leaderboard.tables.tree import write_pins, write_tables
 from sageserve_env.leaderboard.verify import verify
 from sageserve_env.registration import IDS, problem_name
 

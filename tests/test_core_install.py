@@ -8,14 +8,17 @@ ROOT = Path(__file__).resolve().parents[1]
 
 EXTRAS = (
     "cma",
+    "h5py",
     "highspy",
     "jinja2",
     "matplotlib",
+    "minari",
     "mo_gymnasium",
     "pandas",
     "pettingzoo",
     "pulp",
     "pyarrow",
+    "ray",
     "sb3_contrib",
     "scipy",
     "stable_baselines3",
@@ -35,6 +38,13 @@ for problem in IDS.values():
     for _ in range(2):
         env.step(env.action_space.sample())
 check_env(gym.make("SageServe/Mini-v0").unwrapped, skip_render_check=True)
+
+from agents import load_agent
+
+agent = load_agent("mini-shared")
+env = gym.make("SageServe/Mini-v0", **agent.VIEW)
+agent.reset(0)
+env.step(agent.act(env.reset(seed=0)[0], None))
 """
 
 TRACES = """

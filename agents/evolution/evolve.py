@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.evolution.play import Player, Scores
+from agents.common.log import LOG, NOTHING, Clock, Log
+from agents.evolution.play import Outcomes, Player
 from agents.evolution.search import search_for
 from agents.evolution.settings import Settings
 from agents.inference.saved import load_agent, save_agent
@@ -24,10 +24,8 @@ from sageserve_env.errors import InputError
 from sageserve_env.scenarios import load_problem
 from sageserve_env.writing import write_text
 
-LOG, TASK = "log.jsonl", "task.json"
-"""Files of an evolution: a row for each generation, and what is evolved how; the best agent lies in ``best/``."""
-
-BEST = "best"
+TASK, BEST = "task.json", "best"
+"""Beside the log, a row for each generation: what is evolved how, and the best agent."""
 
 Reals = NDArray[np.float64]
 Row = dict[str, Any]
@@ -48,7 +46,9 @@ class Found:
     weights: Reals
 
 
-def evolve(problem: str, settings: Settings, out: Path, seed: int = 0, report: Report | None = None) -> SharedPolicy:
+def evolve(
+    problem: str, settings: Settings, out: Path, seed: int = 0, report: Report | None = None, command: str = ""
+) -> SharedPolicy:
     """Evolve the shared policy on the train split of a problem, or go on where the folder's log ends.
 
     The log holds all costs, and the search is a function of the seed and the costs: it is asked and told again what the log says,
@@ -60,6 +60,7 @@ def evolve(problem: str, settings: Settings, out: Path, seed: int = 0, report: R
         out: Folder; gets the log, the task and the best agent.
         seed: Of proposals and episodes, >= 0.
         report: Called after each generation.
+        command: That began it, for the card.
 
     Returns:
         The mean that cost least on the validation split.
@@ -70,35 +71,28 @@ def evolve(problem: str, settings: Settings, out: Path, seed: int = 0, report: R
     """
     facts = facts_of(problem)
     start = first_weights(facts, settings)
-    rows = _opened(out, {"problem": problem, "seed": seed, "start": start.tolist(), **asdict(settings)})
+    log = _opened(out, {"problem": problem, "seed": seed, "start": start.tolist(), **asdict(settings)})
     search = search_for(settings, start, spreads(len(facts.streams[0])), seed)
     player, best = Player(facts, settings.threads, settings.horizon_s), Found(np.inf, start)
-    began = time.perf_counter() - (rows[-1]["wall_s"] if rows else 0.0), time.process_time() - (rows[-1]["cpu_s"] if rows else 0.0)
+    done = log.rows[: settings.generations]
+    clock = Clock({name: done[-1][name] if done else 0.0 for name in NOTHING})
     for generation in range(settings.generations):
-        candidates = search.ask()
-        if generation < len(rows):
-            row = rows[generation]
-            search.tell(np.array(row["costs"]))
-        else:
-            row = _played(player, candidates, generation, seed, settings)
-            search.tell(np.array(row["costs"]))
+        candidates, is_done = search.ask(), generation < len(done)
+        row = done[generation] if is_done else _played(player, candidates, generation, seed, settings)
+        search.tell(np.array(row["costs"]))
+        if not is_done:
             if (generation + 1) % settings.validate_every == 0:
-                row["validation"] = _validated(player, search.mean, settings)
-            row |= {"wall_s": time.perf_counter() - began[0], "cpu_s": time.process_time() - began[1]}
-            rows.append(row)
-            write_text(out / LOG, "".join(json.dumps(each) + "\n" for each in rows))
-        if row.get("validation") and row["validation"]["cost"] < best.cost:
-            best = Found(row["validation"]["cost"], search.mean.copy())
-            save_agent(out / BEST, SharedPolicy(facts, best.weights), problem, training=told_of(settings, seed, row), curve=rows)
+                row |= _validated(player, search.mean, settings)
+            row |= clock.spent()
+            log.add(row)
+        if row.get("cost", np.inf) < best.cost:
+            best = Found(row["cost"], search.mean.copy())
+            told = {"command": command, "seed": seed, **asdict(settings), "best": row}
+            save_agent(out / BEST, SharedPolicy(facts, best.weights), problem, training=told, curve=log.rows)
         if report is not None:
             report(row)
     player.close()
     return SharedPolicy(facts, best.weights)
-
-
-def told_of(settings: Settings, seed: int, row: Row) -> Row:
-    """What a card tells of a training, at the generation of its best mean."""
-    return {"command": "python -m agents.evolution", "seed": seed, **asdict(settings), "best": row}
 
 
 def facts_of(problem: str) -> Facts:
@@ -121,28 +115,27 @@ def first_weights(facts: Facts, settings: Settings) -> Reals:
     return first
 
 
-def _opened(out: Path, task: dict[str, Any]) -> list[Row]:
-    """The rows of the folder's log; none where it is new.
+def _opened(out: Path, task: dict[str, Any]) -> Log:
+    """The folder's log; without rows where it is new.
 
     Raises:
         InputError: The folder is of another task, or cannot be made or read. More generations are the same task.
     """
     told = json.loads(json.dumps(task))
-    generations = told.pop("generations")
+    del told["generations"]
     try:
         out.mkdir(parents=True, exist_ok=True)
         if not (out / TASK).exists():
             write_text(out / TASK, json.dumps(told, indent=1) + "\n")
         found = json.loads((out / TASK).read_text(encoding="utf-8"))
-        log = out / LOG
-        rows: list[Row] = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []
+        log = Log(out / LOG)
     except OSError as error:
         raise InputError(f"out = '{out}' cannot be used ({error.strerror}); choose another folder") from None
-    except ValueError:
+    except (ValueError, KeyError, TypeError):
         raise InputError(f"out = '{out}' holds files that are none of an evolution; choose another folder") from None
     if found != told:
         raise InputError(f"out = '{out}' holds another evolution; choose another folder, or its problem, settings and seed")
-    return rows[:generations]
+    return log
 
 
 def _played(player: Player, candidates: Reals, generation: int, seed: int, settings: Settings) -> Row:
@@ -152,6 +145,7 @@ def _played(player: Player, candidates: Reals, generation: int, seed: int, setti
     costs = scores.cost(settings.penalty, settings.worst, settings.margins)
     return {
         "generation": generation,
+        "steps": (generation + 1) * len(candidates) * settings.episodes * player.n_steps,
         "costs": costs.tolist(),
         "usd": float(scores.usd.mean()),
         "feasible": float(scores.is_feasible.mean()),
@@ -160,5 +154,6 @@ def _played(player: Player, candidates: Reals, generation: int, seed: int, setti
 
 def _validated(player: Player, weights: Reals, settings: Settings) -> Row:
     """The mean on the validation split."""
-    scores: Scores = player.held_out("validation", weights)
-    return {"cost": float(scores.cost(settings.penalty, settings.worst, settings.margins)[0]), **scores.summary()}
+    scores = player.validate(weights)
+    (cost,) = Outcomes.of(scores.episodes, 1).cost(settings.penalty, settings.worst, settings.margins).tolist()
+    return {"cost": cost, "validation": scores.told()}

@@ -10,17 +10,19 @@ import numpy as np
 from gymnasium.vector import AutoresetMode
 from numpy.typing import NDArray
 
+from agents.common.scoring import SPLIT, Scores, played_out
 from agents.inference.shared import SharedPolicy
 from agents.inference.shared.facts import Facts
 from sageserve_env.env import VectorFleetEnv
-from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, LEVELS, EpisodeScore, episode_score
+from sageserve_env.evaluation.locked.protocol import held_out
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, LEVELS, EpisodeScore
 from sageserve_env.scenarios import load_problem
 
 Reals = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Scores:
+class Outcomes:
     """Of C candidates in B episodes.
 
     Attributes:
@@ -32,7 +34,7 @@ class Scores:
     attainment: Reals
 
     @classmethod
-    def of(cls, scores: Sequence[EpisodeScore], candidates: int) -> Scores:
+    def of(cls, scores: Sequence[EpisodeScore], candidates: int) -> Outcomes:
         """Of the rows, candidate by candidate."""
         usd = np.array([score.usd for score in scores])
         attained = np.array([[0.0] * len(LEVELS) if score.is_overfull else list(score.attainment.values()) for score in scores])
@@ -48,17 +50,6 @@ class Scores:
         missing = np.maximum(np.array(LEVELS) + np.array(margins) - self.attainment, 0.0).sum(axis=2)
         return np.asarray(self.usd.mean(axis=1) * (1.0 + penalty * (missing.mean(axis=1) + worst * missing.max(axis=1))))
 
-    def summary(self) -> dict[str, Any]:
-        """Of the first candidate, for logs."""
-        tiers = self.attainment[0]
-        return {
-            "usd": float(self.usd[0].mean()),
-            "feasible": int(self.is_feasible[0].sum()),
-            "episodes": self.usd.shape[1],
-            "worst": [round(float(share), 5) for share in tiers.min(axis=0)],
-            "mean": [round(float(share), 5) for share in tiers.mean(axis=0)],
-        }
-
 
 class Player:
     """Plays weights in vectors that are made once.
@@ -73,20 +64,24 @@ class Player:
         self._facts, self._threads, self._horizon_s = facts, threads, horizon_s
         self._envs: dict[str, VectorFleetEnv] = {}
 
-    def train(self, candidates: Reals, seeds: Sequence[int]) -> Scores:
+    def train(self, candidates: Reals, seeds: Sequence[int]) -> Outcomes:
         """Play train episodes by their seeds, the same for all candidates, shape (C, W)."""
         envs = self._vector("train", len(candidates) * len(seeds))
         every: list[int | None] = [*map(int, seeds)] * len(candidates)
         observations, _ = envs.reset(seed=every)
-        return self._play(envs, observations, candidates, len(seeds))
+        return Outcomes.of(self._play(envs, observations, candidates, len(seeds)), len(candidates))
 
-    def held_out(self, split: str, weights: Reals) -> Scores:
-        """Play every held-out episode of a split with the seed of the protocol; weights of shape (W,)."""
-        episodes = load_problem(self._facts.name).split(split).held_out()
-        envs = self._vector(split, len(episodes))
-        seeds: list[int | None] = [EPISODE_SEED] * len(episodes)
-        observations, _ = envs.reset(seed=seeds, options=list(episodes))
-        return self._play(envs, observations, weights[None], len(episodes))
+    def validate(self, weights: Reals) -> Scores:
+        """Play every validation episode with the seed of the protocol; weights of shape (W,)."""
+        episodes = held_out(load_problem(self._facts.name), SPLIT)
+        envs = self._vector(SPLIT, len(episodes))
+        observations, _ = envs.reset(seed=[EPISODE_SEED] * len(episodes), options=episodes)
+        return Scores(tuple(self._play(envs, observations, weights[None], len(episodes))))
+
+    @property
+    def n_steps(self) -> int:
+        """Of an episode, once train episodes have been played."""
+        return self._envs["train"].n_steps
 
     def close(self) -> None:
         """Stop the threads."""
@@ -108,16 +103,7 @@ class Player:
             )
         return self._envs[split]
 
-    def _play(self, envs: VectorFleetEnv, observations: Any, candidates: Reals, episodes: int) -> Scores:
-        """To the end of every row's episode; one that ends early is begun again, and no longer counts."""
+    def _play(self, envs: VectorFleetEnv, observations: Any, candidates: Reals, episodes: int) -> list[EpisodeScore]:
+        """The episodes of candidate after candidate."""
         policy = SharedPolicy(self._facts, np.repeat(candidates, episodes, axis=0))
-        scores: list[EpisodeScore | None] = [None] * envs.num_envs
-        while True:
-            observations, _, _, ended, _ = envs.step(policy.act_all(observations))
-            for row in np.flatnonzero(ended).tolist():
-                scores[row] = scores[row] or episode_score(envs.rows[row])
-            played = [score for score in scores if score is not None]
-            if len(played) == envs.num_envs:
-                return Scores.of(played, len(candidates))
-            if ended.any():
-                observations, _ = envs.reset(options={"reset_mask": ended})
+        return played_out(envs, observations, policy.act_all)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from agents.common.config import chosen, require_known
 from sageserve_env.errors import InputError, shown
 from sageserve_env.world.checks import require_choice, require_count, require_within
-
-SHIPPED = Path(__file__).parent / "settings"
-"""``ALGORITHM.yaml``: settings for all problems under ``all``, and what differs under the name of a problem."""
 
 ALGORITHMS = ("cma-es", "cem")
 
@@ -74,37 +69,19 @@ class Settings:
             require_within("margins", margin, 0.0, 1.0, "a share")
 
 
-def read_settings(algorithm: str, problem: str, file: Path | None = None) -> Settings:
+def settings_for(algorithm: str, problem: str, config: Path | None = None) -> Settings:
     """The settings of an algorithm for a problem.
 
     Args:
         algorithm: One of ``ALGORITHMS``.
         problem: Name of a problem.
-        file: YAML with what is to differ from what is shipped, by the names of :class:`Settings`.
+        config: YAML with what is to differ from what is shipped, by the names of :class:`Settings`.
 
     Raises:
         InputError: The file cannot be read, or names what is no setting.
     """
     require_choice("algorithm", algorithm, ALGORITHMS)
-    shipped = _read(SHIPPED / f"{algorithm}.yaml")
-    told = {**shipped.get("all", {}), **shipped.get(problem, {}), **({} if file is None else _read(file))}
-    known = {field.name for field in fields(Settings)}
-    unknown = sorted(str(name) for name in told if name not in known)
-    if unknown:
-        raise InputError(f"setting '{unknown[0]}' is not known; choose among {', '.join(sorted(known))}")
-    if isinstance(told.get("margins"), list):
-        told["margins"] = tuple(told["margins"])
-    return replace(Settings(algorithm=algorithm), **told)
-
-
-def _read(path: Path) -> Mapping[str, Any]:
-    """A YAML file's names and values."""
-    try:
-        told = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file of settings") from None
-    except (yaml.YAMLError, ValueError):
-        raise InputError(f"'{path}' is no YAML; give a file of settings") from None
-    if told is not None and not isinstance(told, dict):
-        raise InputError(f"'{path}' holds {shown(told)}; give names and values")
-    return told or {}
+    told = chosen(algorithm, problem, config)
+    require_known("settings", told, [field.name for field in fields(Settings) if field.name != "algorithm"])
+    plain: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in told.items()}
+    return Settings(algorithm, **plain)

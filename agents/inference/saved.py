@@ -17,13 +17,12 @@ import sageserve_env
 from agents.inference.kinds import KINDS, SavedAgent
 from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.evaluation.locked.protocol import problem_digest
+from sageserve_env.evaluation.saved import CARD, WEIGHTS
 from sageserve_env.registration import IDS, problem_name
 from sageserve_env.scenarios import load_problem
 from sageserve_env.writing import whole_folder, write_rows
 
 FORMAT = 1
-
-WEIGHTS, CARD = "weights.npz", "card.json"
 
 SHIPPED = Path(__file__).resolve().parents[1] / "trained"
 """Agents that the package brings, a folder each."""

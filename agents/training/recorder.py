@@ -9,23 +9,11 @@ from typing import Any, Protocol
 import numpy as np
 from stable_baselines3.common.callbacks import BaseCallback
 
-from agents.training.log import Log
-from agents.training.scoring import Scores
+from agents.common.log import Clock, Log
+from agents.common.scoring import Scores
 
 Report = Callable[[int, float], None]
 """Called with steps taken and simulated days a second."""
-
-
-class Clock:
-    """Seconds of a training on the wall and of the processor, those of earlier runs included."""
-
-    def __init__(self, spent: dict[str, float]) -> None:
-        self._before, self._wall_s, self._cpu_s = spent, time.perf_counter(), time.process_time()
-
-    def spent(self) -> dict[str, float]:
-        """So far."""
-        wall_s, cpu_s = time.perf_counter() - self._wall_s, time.process_time() - self._cpu_s
-        return {"wall_s": self._before["wall_s"] + wall_s, "cpu_s": self._before["cpu_s"] + cpu_s}
 
 
 class Keeper(Protocol):

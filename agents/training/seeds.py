@@ -12,8 +12,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from agents.common.log import LOG, curve_of, folder_of, read_log
 from agents.training.checkpoint import checkpoints, read_checkpoint
-from agents.training.log import LOG, curve_of, read_log
 from agents.training.recorder import Report
 from agents.training.train import Plan, train
 from sageserve_env.errors import InputError
@@ -69,11 +69,6 @@ def train_seeds(
         return {seed: job.result() for seed, job in jobs.items()}
     finally:
         pool.shutdown(cancel_futures=True)
-
-
-def folder_of(out: Path, seed: int) -> Path:
-    """The folder of a seed's training."""
-    return out / f"seed-{seed}"
 
 
 def _one(plan: Plan, out: Path, resume: bool, report: Report | None) -> list[dict[str, Any]]:

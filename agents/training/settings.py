@@ -7,14 +7,10 @@ from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from agents.common.config import chosen, require_known
 from agents.training.algorithms import Algorithm, algorithm_named
 from sageserve_env.errors import InputError, shown
 from sageserve_env.world.checks import is_number, require_choice, require_count, require_span, require_within
-
-CONFIGS = Path(__file__).resolve().parents[1] / "configs"
-"""``ALGORITHM.yaml``: settings for all ids under ``all``, and what differs under the name of a problem."""
 
 ENVIRONMENT = ("action_mode", "max_delta", "forecaster", "reward", "horizon_s", "control_interval_s", "workload", "max_in_flight")
 """Arguments of the environment that a training may set."""
@@ -140,11 +136,7 @@ def settings_for(algo: str, problem: str, config: Path | None = None) -> Setting
         InputError: There is no such algorithm, the file cannot be read, or a setting is unknown or cannot be used.
     """
     algorithm = algorithm_named(algo)
-    shipped = read_yaml(CONFIGS / f"{algo}.yaml")
-    merged = merge(shipped.get("all", {}), shipped.get(problem, {}))
-    if config is not None:
-        merged = merge(merged, read_yaml(config))
-    return settings_of(merged, algorithm)
+    return settings_of(chosen(algo, problem, config), algorithm)
 
 
 def settings_of(values: Mapping[str, Any], algorithm: Algorithm) -> Settings:
@@ -161,45 +153,6 @@ def settings_of(values: Mapping[str, Any], algorithm: Algorithm) -> Settings:
     settings = Settings(**plain)
     require_choice("environment: action_mode", settings.environment.get("action_mode", "delta"), algorithm.action_modes)
     return settings
-
-
-def read_yaml(path: Path) -> dict[str, Any]:
-    """A file of settings.
-
-    Raises:
-        InputError: It cannot be read, or is no mapping.
-    """
-    try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file of settings") from None
-    except (yaml.YAMLError, ValueError, RecursionError):
-        raise InputError(f"'{path}' is no YAML; give a file of settings such as 'n_envs: 16'") from None
-    if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
-        raise InputError(f"'{path}' holds no settings; give lines such as 'n_envs: 16'")
-    return values
-
-
-def merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Settings, with those of ``above`` in their place; mappings are merged name by name."""
-    merged = dict(below)
-    for name, value in above.items():
-        both = isinstance(value, Mapping) and isinstance(merged.get(name), Mapping)
-        merged[name] = merge(merged[name], value) if both else value
-    return merged
-
-
-def require_known(what: str, values: Any, known: Any) -> None:
-    """Refuse names that are not known.
-
-    Raises:
-        InputError: One is not.
-    """
-    if not isinstance(values, Mapping):
-        raise InputError(f"{what} = {shown(values)} is no mapping; give names and values")
-    unknown = [name for name in values if name not in known]
-    if unknown:
-        raise InputError(f"{what}: {shown(unknown[0])} is not known; choose from {', '.join(known)}")
 
 
 def require_layers(layers: Any) -> None:

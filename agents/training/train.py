@@ -13,15 +13,15 @@ import torch
 from stable_baselines3.common.logger import Logger, configure
 from stable_baselines3.common.utils import set_random_seed
 
+from agents.common.log import LOG, NOTHING, Clock, Log
+from agents.common.scoring import Scores, Validation, rank_of
 from agents.inference.saved import pack, save_agent
 from agents.training.algorithms import LARGEST_SEED, Algorithm, algorithm_named
 from agents.training.checkpoint import MODEL, SEEN, Run, checkpoints, read_checkpoint, restored, write_checkpoint
 from agents.training.export import exported
-from agents.training.log import LOG, Log
 from agents.training.models import new_model
-from agents.training.recorder import Clock, Recorder, Report
+from agents.training.recorder import Recorder, Report
 from agents.training.recurrent import Remembering
-from agents.training.scoring import Scores, Validation, rank_of
 from agents.training.settings import Settings
 from agents.training.vector import Normalised, training_envs
 from sageserve_env.env import VectorFleetEnv
@@ -33,8 +33,6 @@ from sageserve_env.world.checks import require_count
 from sageserve_env.writing import whole_folder
 
 BEST, LAST, TENSORBOARD = "best", "last", "tensorboard"
-
-NOTHING = {"wall_s": 0.0, "cpu_s": 0.0}
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStack
 
+from agents.common.moments import Moments
+from agents.common.rewards import priced
 from agents.inference.mlp import LEAST_VARIANCE
-from agents.training.moments import Moments
-from agents.training.rewards import priced
 from agents.training.settings import Settings
 from sageserve_env.adapters.sb3 import SB3VecEnv
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.fleet import placed, region_capacity, require_least
+from baselines.fleet import placed, require_least
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require_count, require_within
 from sageserve_env.world.schema import World
+from sageserve_env.world.vms import region_capacity
 
 Counts = NDArray[np.int64]
 Reals = NDArray[np.float64]

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baselines.fleet import region_capacity
 from sageserve_env.errors import InputError
 from sageserve_env.sim import Knobs
 from sageserve_env.world.schema import World
+from sageserve_env.world.vms import region_capacity
 
 PARTS = 64
 """Routing thresholds and NIW release levels are whole parts of 1: their shares are exact in binary."""

@@ -16,7 +16,7 @@ from baselines.search.schedule import Room, Schedule
 from baselines.search.starts import of_agent, starts
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.anchors import plans_digest
+from sageserve_env.evaluation.locked.play.anchors import plans_digest
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore
 from sageserve_env.evaluation.saved import saved_folder
 from sageserve_env.scenarios import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -58,6 +58,38 @@ def status(text: str, quiet: bool = False) -> Iterator[None]:
         return
     with console.status(text):
         yield
+
+
+class Moves(Protocol):
+    """Moves a bar."""
+
+    def __call__(self, done: int, total: int | None = None, told: str | None = None) -> None:
+        """So many are done, of so many, and what else is to be told; None: as it was."""
+        ...
+
+
+@contextmanager
+def progress(what: str, unit: str, total: int | None, quiet: bool) -> Iterator[Moves]:
+    """A bar of things that are done one after the other, on a terminal only; gives what moves it.
+
+    Args:
+        what: Goes on.
+        unit: What is counted, in the plural.
+        total: How many there are; None: not known yet.
+        quiet: Show nothing.
+    """
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = messages()
+    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn(unit + "{task.fields[told]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
+        task = bar.add_task(what, total=total, told="")
+
+        def move(done: int, total: int | None = None, told: str | None = None) -> None:
+            more: dict[str, Any] = {} if told is None else {"told": f", {told}"}
+            bar.update(task, completed=done, total=total, **more)
+
+        yield move
 
 
 @contextmanager

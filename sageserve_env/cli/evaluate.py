@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,8 +10,11 @@ import typer
 from sageserve_env.cli.options import QuietOption
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from sageserve_env.cli.console import Moves
     from sageserve_env.evaluation.locked.entrant import Entrant
-    from sageserve_env.evaluation.locked.record import Evaluation
+    from sageserve_env.evaluation.locked.result.record import Evaluation
 
 
 def evaluate(
@@ -57,13 +58,14 @@ def evaluate(
 
       sageserve evaluate --policy reactive --env SageServe/Mini-v0 --episodes 1 --out runs/evaluate/reactive.json
     """
-    from sageserve_env.cli.console import output, wrote
+    from sageserve_env.cli.console import output, progress, wrote
     from sageserve_env.errors import InputError
     from sageserve_env.evaluation.locked.evaluate import evaluate as evaluate_policy
-    from sageserve_env.evaluation.locked.figures import draw_evaluations, require_figures
-    from sageserve_env.evaluation.locked.logs import log_file
-    from sageserve_env.evaluation.locked.protocol import held_out
-    from sageserve_env.evaluation.locked.report import evaluation_tables
+    from sageserve_env.evaluation.locked.evaluate import introduced
+    from sageserve_env.evaluation.locked.protocol import LIMITS, held_out
+    from sageserve_env.evaluation.locked.result.figures import draw_evaluations, require_figures
+    from sageserve_env.evaluation.locked.result.logs import log_file
+    from sageserve_env.evaluation.locked.result.report import evaluation_tables
     from sageserve_env.registration import problem_name
     from sageserve_env.scenarios import load_problem
 
@@ -73,9 +75,11 @@ def evaluate(
     entrants, files = entries(policy, out, sampled)
     if figures is not None:
         require_figures(figures)
+    for entrant in entrants[1:]:
+        introduced(entrant, LIMITS, bound)  # what cannot be loaded shows before the first is played
     evaluations = []
     for entrant, file in zip(entrants, files, strict=True):
-        with progress(len(held_out(problem)) if episodes is None else episodes, quiet) as report:
+        with progress("evaluating", "episodes", episodes or len(held_out(problem)), quiet) as move:
             evaluations.append(
                 evaluate_policy(
                     entrant,
@@ -86,7 +90,7 @@ def evaluate(
                     workers=workers,
                     engine=engine,
                     is_bound=bound,
-                    report=report,
+                    report=counted(move),
                 )
             )
     drawn = [] if figures is None else draw_evaluations(evaluations, figures)
@@ -114,15 +118,6 @@ def entries(policy: str, out: Path | None, sampled: bool) -> tuple[list[Entrant]
     return list(entrant.both_ways()) if sampled else [entrant], files
 
 
-@contextmanager
-def progress(episodes: int, quiet: bool) -> Iterator[Callable[[Evaluation], None]]:
-    """A bar of episodes, where anybody looks; gives what moves it."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages
-
-    columns = (TextColumn("evaluating"), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"), TimeRemainingColumn())
-    console = messages()
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        shown = bar.add_task("evaluating", total=episodes)
-        yield lambda found: bar.update(shown, completed=len(found.rows))
+def counted(move: Moves) -> Callable[[Evaluation], None]:
+    """A report that moves a bar by the episodes of an evaluation."""
+    return lambda found: move(len(found.rows))

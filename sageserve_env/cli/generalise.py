@@ -36,9 +36,9 @@ def generalise(
 
       sageserve generalise --policy reactive:tuned=mini --days 1 --on mini --on mini:2 --figure runs/generalise.png
     """
-    from rich.progress import Progress
+    from itertools import count
 
-    from sageserve_env.cli.console import messages, output, wrote
+    from sageserve_env.cli.console import output, progress, wrote
     from sageserve_env.cli.options import check_json
     from sageserve_env.cli.simulate import policy_options
     from sageserve_env.evaluation.generalisation.conditions import Condition, usual
@@ -60,10 +60,9 @@ def generalise(
     if figure is not None:
         new_figure(figure, (1.0, 1.0))
         require_writable(figure.parent)
-    console = messages()
-    with Progress(console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        shown = bar.add_task("playing", total=episodes_of(conditions, days) * (1 + len(entrants)))
-        cells = generalise_policies(entrants, conditions, days, report=lambda: bar.advance(shown))
+    done = count(1)
+    with progress("playing", "episodes", episodes_of(conditions, days) * (1 + len(entrants)), quiet) as move:
+        cells = generalise_policies(entrants, conditions, days, report=lambda: move(next(done)))
     if out is not None:
         write_table(out, cells)
     if figure is not None:

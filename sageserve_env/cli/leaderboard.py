@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,7 +12,7 @@ from sageserve_env.cli.options import QuietOption
 if TYPE_CHECKING:
     from sageserve_env.leaderboard.board import Board
     from sageserve_env.leaderboard.finding import Finding
-    from sageserve_env.leaderboard.standings import Ranking
+    from sageserve_env.leaderboard.tables.standings import Ranking
 
 app = typer.Typer(help="Submit, verify and rank policies; scores are computed from replayed actions.", no_args_is_help=True)
 
@@ -55,13 +53,13 @@ def verify(
 
     Example: sageserve leaderboard verify --check --workers 2
     """
-    from sageserve_env.cli.console import output, wrote
+    from sageserve_env.cli.console import output, progress, wrote
     from sageserve_env.leaderboard.report import verified_table
-    from sageserve_env.leaderboard.tree import write_tables
+    from sageserve_env.leaderboard.tables.tree import write_tables
     from sageserve_env.leaderboard.verify import verify as verify_board
 
     chosen, given = read_board(board), names or []
-    with progress("replaying", quiet) as report:
+    with progress("replaying", "episodes", None, quiet) as report:
         found = verify_board(chosen, given, workers=workers, checks_tables=check, report=report)
     if not check and not given:
         for path in write_tables(chosen, found.tables):
@@ -83,11 +81,11 @@ def add(
 
     Example: sageserve leaderboard add mine/fast-ppo
     """
-    from sageserve_env.cli.console import wrote
+    from sageserve_env.cli.console import progress, wrote
     from sageserve_env.leaderboard.add import add as add_submission
 
     chosen = read_board(board)
-    with progress("replaying", quiet) as report:
+    with progress("replaying", "episodes", None, quiet) as report:
         found = add_submission(chosen, folder, base=base, workers=workers, report=report)
     end_if_wrong(found)
     if not quiet:
@@ -134,11 +132,11 @@ def build(
 
     Example: sageserve leaderboard build --out runs/pages
     """
-    from sageserve_env.cli.console import wrote
+    from sageserve_env.cli.console import progress, wrote
     from sageserve_env.leaderboard.page.build import build as build_pages
 
     chosen = read_board(board)
-    with progress("replaying", quiet) as report:
+    with progress("replaying", "episodes", None, quiet) as report:
         written = build_pages(chosen, out, workers=workers, report=report)
     if not quiet:
         wrote(written[0], f" and {len(written) - 1} more pages")
@@ -151,8 +149,8 @@ def rank_verified(board: Board, env: str) -> Ranking:
         InputError: There is none, or it is of a problem that is no more.
     """
     from sageserve_env.errors import InputError
-    from sageserve_env.leaderboard.standings import ranking
-    from sageserve_env.leaderboard.table import read_table
+    from sageserve_env.leaderboard.tables.standings import ranking
+    from sageserve_env.leaderboard.tables.table import read_table
 
     table = read_table(board.table_file(env))
     if table.digests != board.ground(env).digests:
@@ -162,15 +160,15 @@ def rank_verified(board: Board, env: str) -> Ranking:
 
 def rank_hidden(board: Board, env: str, secret: Path, workers: int, quiet: bool) -> Ranking:
     """The ranking of the declared entries, and of tuned reactive, on the hidden split."""
-    from sageserve_env.cli.console import note
+    from sageserve_env.cli.console import note, progress
     from sageserve_env.cli.simulate import policy_options
     from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.leaderboard.hidden.play import declared, play_hidden
-    from sageserve_env.leaderboard.standings import ranking
+    from sageserve_env.leaderboard.tables.standings import ranking
 
     policies = [(entry, entry.entries[env].policy) for entry in declared(board, env)]
     entrants = [(entry, Entrant.parse(policy, lambda words: policy_options(words, None))) for entry, policy in policies]
-    with progress("playing", quiet) as report:
+    with progress("playing", "episodes", None, quiet) as report:
         table, failed = play_hidden(board, env, entrants, secret, workers, report)
     for name, failure in failed.items():
         note(f"{name} failed, and is unranked: {failure.exception} at decision {failure.step}: {failure.message}")
@@ -198,17 +196,3 @@ def end_if_wrong(findings: list[Finding]) -> None:
     if findings:
         output().print(findings_table(findings))
         raise typer.Exit(WRONG)
-
-
-@contextmanager
-def progress(what: str, quiet: bool) -> Iterator[Callable[[int, int], None]]:
-    """A bar of episodes; gives the function to call."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages
-
-    console = messages()
-    columns = (TextColumn(what), BarColumn(), MofNCompleteColumn(), TextColumn("episodes"), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        shown = bar.add_task(what, total=None)
-        yield lambda done, jobs: bar.update(shown, completed=done, total=jobs)

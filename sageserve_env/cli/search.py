@@ -47,7 +47,7 @@ def search(
     import time
     from importlib import import_module
 
-    from sageserve_env.cli.console import wrote
+    from sageserve_env.cli.console import progress, wrote
     from sageserve_env.cli.options import check_json
     from sageserve_env.registration import problem_name
     from sageserve_env.scenarios import load_problem
@@ -65,9 +65,18 @@ def search(
     plans: list[Plan] = []
     for episode in episodes:
         until_s = float("inf") if minutes is None else time.monotonic() + 60 * minutes
-        with progress(evaluations, episode, quiet) as report:
-            before = known.get(str(episode))
-            plans.append(searching.find(chosen, episode, evaluations, plan=before, until_s=until_s, report=report))
+        name, before = " ".join(map(str, episode.values())), known.get(str(episode))
+        with progress(name, "schedules", evaluations, quiet) as move:
+            plans.append(
+                searching.find(
+                    chosen,
+                    episode,
+                    evaluations,
+                    plan=before,
+                    until_s=until_s,
+                    report=lambda plan, move=move: move(plan.evaluations, told=f"{plan.usd:,.0f} $"),
+                )
+            )
         if out is not None:
             known[str(episode)] = plans[-1]
             searching.write_plans(out, chosen.head(), chosen.command(evaluations), list(known.values()))
@@ -75,26 +84,6 @@ def search(
         show(plans, f"{env}, {split} split: schedules found in hindsight")
         if out is not None:
             wrote(out)
-
-
-def progress(evaluations: int, episode: dict[str, Any], quiet: bool) -> Any:
-    """A bar of schedules played, with the dollars of the best; gives the function to call."""
-    from contextlib import contextmanager
-
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages
-
-    @contextmanager
-    def bar() -> Any:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        console = messages()
-        name = " ".join(str(value) for value in episode.values())
-        with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as shown:
-            task = shown.add_task(name, total=evaluations)
-            yield lambda plan: shown.update(task, completed=plan.evaluations, description=f"{name}: {plan.usd:,.0f} $")
-
-    return bar()
 
 
 def show(plans: Sequence[Plan], title: str) -> None:

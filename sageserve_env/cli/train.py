@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -14,19 +12,22 @@ from sageserve_env.cli.options import QuietOption
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_STEPS = 10**12
+STEPS, MOST_STEPS = 200_000, 10**12
 MOST_SEEDS = 1000
 
 
 def train(
     env: Annotated[str, typer.Option("--env", "-e", metavar="ID", help="Id of an environment.")] = "SageServe/Mini-v0",
     algo: Annotated[
-        str, typer.Option("--algo", "-a", metavar="NAME", help="ppo, maskable-ppo, recurrent-ppo, sac, tqc or dqn.")
+        str, typer.Option("--algo", "-a", metavar="NAME", help="ppo, maskable-ppo, recurrent-ppo, sac, tqc or dqn; cma-es or cem.")
     ] = "maskable-ppo",
     config: Annotated[
         Path | None, typer.Option("--config", "-c", metavar="FILE", help="Settings that differ from the shipped ones (.yaml).")
     ] = None,
-    steps: Annotated[int, typer.Option("--steps", metavar="N", help="Environment steps of each seed.")] = 200_000,
+    steps: Annotated[
+        int | None,
+        typer.Option("--steps", metavar="N", help=f"Environment steps of each seed (default {STEPS:,}); not of cma-es, cem."),
+    ] = None,
     seeds: Annotated[str, typer.Option("--seeds", metavar="A,B,...", help="Seeds of weights, actions and episodes.")] = "0",
     parallel: Annotated[int, typer.Option("--parallel", metavar="N", help="Seeds at a time, a process each.")] = 1,
     device: Annotated[str, typer.Option("--device", metavar="NAME", help="Where networks learn: cpu, cuda, cuda:1.")] = "cpu",
@@ -34,36 +35,98 @@ def train(
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the checkpoints in DIR.")] = False,
     quiet: QuietOption = False,
 ) -> None:
-    """Train agents on the train split, and keep the best and the last by what they are worth on the validation split.
+    """Train agents on the train split, and keep the best by what they are worth on the validation split.
 
     Try:
 
       sageserve train --algo maskable-ppo --env SageServe/Mini-v0 --seeds 0,1,2 --steps 200000 --out runs/mini
+
+      sageserve train --algo cma-es --env SageServe/Mini-v0 --out runs/evolution/mini
     """
     from importlib import import_module
 
-    from sageserve_env.cli.console import wrote
+    from sageserve_env.cli.console import progress, wrote
+    from sageserve_env.registration import problem_name
+    from sageserve_env.world.checks import require_choice, require_count, require_text
+
+    problem_name(env, "--env")
+    learned = import_module("agents.training.algorithms")
+    evolved = import_module("agents.evolution.settings").ALGORITHMS
+    require_choice("--algo", algo, (*learned.ALGORITHMS, *evolved))
+    chosen = read_seeds(seeds, learned.LARGEST_SEED)
+    require_text("--device", device)
+    if algo in evolved:
+        require_nothing_learned(algo, steps, parallel, device)
+        unit, each, begin = "generations", *evolution(env, algo, config)
+    else:
+        require_count("--steps", STEPS if steps is None else steps, 1, MOST_STEPS)
+        unit, each, begin = "steps", *learning(env, algo, config, steps or STEPS, parallel, device)
+    with progress("training", unit, each * len(chosen), quiet) as move:
+        curves = begin(chosen, out, resume=resume, report=lambda done, rate: move(done, told=f"{rate:,.1f} days/s"))
+    if not quiet:
+        show(env, algo, curves)
+        wrote(out)
+
+
+def learning(
+    env: str, algo: str, config: Path | None, steps: int, parallel: int, device: str
+) -> tuple[int, Callable[..., dict[int, list[dict[str, Any]]]]]:
+    """Steps of a seed, and what trains seeds by Stable-Baselines3.
+
+    Raises:
+        InputError: The settings or the device cannot be used.
+        MissingExtra: The extra ``agents`` is not installed.
+    """
+    from functools import partial
+    from importlib import import_module
+
     from sageserve_env.extras import need
     from sageserve_env.registration import problem_name
-    from sageserve_env.world.checks import require_count, require_text
 
     problem = problem_name(env, "--env")
-    algorithms = import_module("agents.training.algorithms")
-    algorithms.algorithm_named(algo)
-    require_count("--steps", steps, 1, MOST_STEPS)
-    chosen = read_seeds(seeds, algorithms.LARGEST_SEED)
-    require_text("--device", device)
     settings = import_module("agents.training.settings").settings_for(algo, problem, config)
     for module in ("torch", "stable_baselines3", "sb3_contrib"):
         need(module, "agents", f"--algo = '{algo}'")
     require_device(device)
+    words = ["--steps", str(steps), *([] if device == "cpu" else ["--device", device])]
     training, several = import_module("agents.training.train"), import_module("agents.training.seeds")
-    plan = training.Plan(algo, problem, chosen[0], steps, settings, device, command=command_of(env, algo, config, steps, device))
-    with progress(steps * len(chosen), quiet) as report:
-        curves = several.train_seeds(plan, chosen, out, parallel=parallel, resume=resume, report=report)
-    if not quiet:
-        show(env, algo, curves)
-        wrote(out)
+    plan = training.Plan(algo, problem, 0, steps, settings, device, command=command_of(env, algo, config, words))
+    return steps, partial(several.train_seeds, plan, parallel=parallel)
+
+
+def evolution(env: str, algo: str, config: Path | None) -> tuple[int, Callable[..., dict[int, list[dict[str, Any]]]]]:
+    """Generations of a seed, and what evolves seeds.
+
+    Raises:
+        InputError: The settings cannot be used.
+        MissingExtra: The extra ``tune`` is not installed.
+    """
+    from functools import partial
+    from importlib import import_module
+
+    from sageserve_env.extras import need
+    from sageserve_env.registration import problem_name
+
+    problem = problem_name(env, "--env")
+    settings = import_module("agents.evolution.settings").settings_for(algo, problem, config)
+    if algo == "cma-es":
+        need("cma", "tune", f"--algo = '{algo}'")
+    evolve_seeds = import_module("agents.evolution.seeds").evolve_seeds
+    return settings.generations, partial(evolve_seeds, problem, settings, command=command_of(env, algo, config, []))
+
+
+def require_nothing_learned(algo: str, steps: int | None, parallel: int, device: str) -> None:
+    """Refuse options of gradient descent.
+
+    Raises:
+        InputError: One was given.
+    """
+    from sageserve_env.errors import InputError, shown
+
+    given = {"--steps": (steps, None), "--parallel": (parallel, 1), "--device": (device, "cpu")}
+    for name, (value, usual) in given.items():
+        if value != usual:
+            raise InputError(f"{name} = {shown(value)}: {algo} has none; its generations and threads are settings, see --config")
 
 
 def read_seeds(text: str, largest: int) -> list[int]:
@@ -101,28 +164,12 @@ def require_device(device: str) -> None:
         ) from None
 
 
-def command_of(env: str, algo: str, config: Path | None, steps: int, device: str) -> str:
+def command_of(env: str, algo: str, config: Path | None, words: list[str]) -> str:
     """The command of one seed, for its card; ``--seeds`` is the card's seed."""
     import shlex
 
-    words = ["sageserve", "train", "--algo", algo, "--env", env, "--steps", str(steps)]
-    words += [] if config is None else ["--config", str(config)]
-    return shlex.join(words + ([] if device == "cpu" else ["--device", device]))
-
-
-@contextmanager
-def progress(total: int, quiet: bool) -> Iterator[Callable[[int, float], None]]:
-    """A bar of steps, with simulated days a second; gives what is to be called."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages
-
-    console = messages()
-    columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TextColumn("steps, {task.fields[rate]} days/s,"))
-    hidden = quiet or not console.is_terminal
-    with Progress(*columns, TimeRemainingColumn(), TextColumn("left"), console=console, disable=hidden, transient=True) as bar:
-        task = bar.add_task("", total=total, rate="–")
-        yield lambda steps, rate: bar.update(task, completed=steps, rate=f"{rate:,.1f}")
+    options = [] if config is None else ["--config", str(config)]
+    return shlex.join(["sageserve", "train", "--algo", algo, "--env", env, *words, *options])
 
 
 def show(env: str, algo: str, curves: dict[int, list[dict[str, Any]]]) -> None:
@@ -132,11 +179,11 @@ def show(env: str, algo: str, curves: dict[int, list[dict[str, Any]]]) -> None:
     from sageserve_env.cli.console import output
     from sageserve_env.tables import TextTable
 
-    rank = import_module("agents.training.scoring").rank_of
+    rank = import_module("agents.common.scoring").rank_of
     columns = ["steps", "dollars", "of VMs", "of breaches", "feasible"]
     table = TextTable(f"{env}, {algo}: the best agent on the validation split, mean of its episodes", ["seed"], columns)
     for seed, curve in curves.items():
-        best = min(curve, key=rank)
+        best = min(curve, key=lambda point: point["cost"] if "cost" in point else rank(point))
         dollars = (f"{best[name]:,.0f}" for name in ("usd", "vm_usd", "breach_usd"))
         table.add_row(str(seed), f"{best['steps']:,}", *dollars, f"{best['feasible']} of {best['episodes']}")
     output().print(table)

@@ -40,9 +40,7 @@ def tune(
     """
     from importlib import import_module
 
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from sageserve_env.cli.console import messages, wrote
+    from sageserve_env.cli.console import progress, wrote
     from sageserve_env.cli.options import check_json
     from sageserve_env.cli.simulate import policy_options
     from sageserve_env.registration import problem_name
@@ -54,11 +52,8 @@ def tune(
     if out is not None:
         check_json("--out", out)
     task = tuning.Task(name, load_problem(problem), policy_options(pairs, None), seed, hours, variant)
-    columns = (TextColumn("tuning"), BarColumn(), MofNCompleteColumn(), TextColumn("trials"), TimeRemainingColumn())
-    console = messages()
-    with Progress(*columns, console=console, disable=quiet or not console.is_terminal, transient=True) as bar:
-        shown = bar.add_task("tuning", total=budget)
-        log = tuning.tune(task, budget, out=out, workers=workers, report=lambda log: bar.update(shown, completed=len(log.trials)))
+    with progress("tuning", "trials", budget, quiet) as move:
+        log = tuning.tune(task, budget, out=out, workers=workers, report=lambda log: move(len(log.trials)))
     if not quiet:
         show(log, f"{name} on {env}, validation split: mean of an episode")
     if out is not None and not quiet:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.anchors import PLANS, REACTIVE
+from sageserve_env.evaluation.locked.play.anchors import PLANS, REACTIVE
 from sageserve_env.evaluation.policy import installed_policies, is_tuned
 from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.tuned import shipped

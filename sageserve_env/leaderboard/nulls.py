@@ -14,6 +14,7 @@ from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.schema import World
+from sageserve_env.world.vms import region_capacity
 
 
 class Random:
@@ -61,7 +62,7 @@ class Nothing(Fixed):
 
     def fleet(self, world: World) -> NDArray[np.int32]:
         """None."""
-        return np.zeros_like(vms_of(world))
+        return np.zeros_like(region_capacity(world))
 
 
 class Least(Fixed):
@@ -69,7 +70,7 @@ class Least(Fixed):
 
     def fleet(self, world: World) -> NDArray[np.int32]:
         """On the first VM type that the endpoint's region has."""
-        vms = vms_of(world)
+        vms = region_capacity(world)
         fleet, first = np.zeros_like(vms), vms.astype(bool).argmax(axis=1)
         fleet[np.arange(len(vms)), first] = max(1, world.scaling.min_instances)
         return np.minimum(fleet, vms)
@@ -80,19 +81,8 @@ class Most(Fixed):
 
     def fleet(self, world: World) -> NDArray[np.int32]:
         """What is left over goes to the first endpoints."""
-        vms = vms_of(world).reshape(len(world.regions), -1, len(world.vm_types))
+        vms = region_capacity(world).reshape(len(world.regions), -1, len(world.vm_types))
         sharing = (vms > 0).sum(axis=1, keepdims=True)
         place = np.cumsum(vms > 0, axis=1) - 1
         each, left = np.divmod(vms, np.maximum(sharing, 1))
         return (each + ((place < left) & (vms > 0))).reshape(-1, len(world.vm_types)).astype(np.int32)
-
-
-def vms_of(world: World) -> NDArray[np.int32]:
-    """VMs of each endpoint's region, by type, where its model runs on the type; shape (N, K)."""
-    rows = [
-        [region.vm_capacity.get(kind.name, 0) if kind.name in model.profiles else 0 for kind in world.vm_types]
-        for region in world.regions
-        for model in world.models
-        for _ in world.pools
-    ]
-    return np.array(rows, np.int32)

@@ -13,10 +13,10 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, Said, knobs_of, unpacked
-from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.logs import Logged
-from sageserve_env.evaluation.locked.measured import measured
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.play.measured import measured
 from sageserve_env.evaluation.locked.protocol import SPLIT, Rolling
+from sageserve_env.evaluation.locked.result.logs import Logged
 from sageserve_env.evaluation.problems.episodes import episode_score
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.scenarios import Problem

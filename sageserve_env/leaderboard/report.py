@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from sageserve_env.leaderboard.finding import KINDS, Finding
-from sageserve_env.leaderboard.standings import Ranking, Standing
+from sageserve_env.leaderboard.tables.standings import Ranking, Standing
 from sageserve_env.leaderboard.verify import Verification
 from sageserve_env.tables import TextTable
 from sageserve_env.world.schema import TIERS

@@ -8,16 +8,16 @@ from math import inf
 
 import numpy as np
 
-from sageserve_env.evaluation.locked.episode import Row
+from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.statistics import interquartile_mean
 from sageserve_env.leaderboard.board import VERIFIED, Board
 from sageserve_env.leaderboard.canaries import NULLS
 from sageserve_env.leaderboard.finding import Finding
-from sageserve_env.leaderboard.standings import rows_of
 from sageserve_env.leaderboard.submission.entry import Entry
 from sageserve_env.leaderboard.submission.folder import EPISODES
 from sageserve_env.leaderboard.submission.record import AGENT, Submission
-from sageserve_env.leaderboard.table import VerifiedTable
+from sageserve_env.leaderboard.tables.standings import rows_of
+from sageserve_env.leaderboard.tables.table import VerifiedTable
 
 
 def canary_findings(board: Board, env: str, table: VerifiedTable | None) -> Iterator[Finding]:

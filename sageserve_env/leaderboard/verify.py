@@ -15,8 +15,8 @@ from sageserve_env.leaderboard.rules import canary_findings, copy_findings, null
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
 from sageserve_env.leaderboard.submission.folder import EPISODES
 from sageserve_env.leaderboard.submission.record import AGENT
-from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
-from sageserve_env.leaderboard.tree import frozen_tables, is_frozen, table_findings
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
+from sageserve_env.leaderboard.tables.tree import frozen_tables, is_frozen, table_findings
 from sageserve_env.world.checks import require_count
 
 MOST_WORKERS = 256

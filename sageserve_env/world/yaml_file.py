@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -68,6 +69,22 @@ def read_yaml(text: str, least: str = "'extends' with the name of a preset") -> 
     if not isinstance(data, dict):
         raise InputError(f"holds no fields; give at least {least}")
     return data
+
+
+def read_yaml_file(path: Path, least: str) -> dict[str, Any]:
+    """The mapping of a file, as :func:`read_yaml`; messages name the file.
+
+    Raises:
+        InputError: It cannot be read, or as above.
+    """
+    try:
+        return read_yaml(path.read_text(encoding="utf-8"), least)
+    except OSError as error:
+        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file") from None
+    except UnicodeDecodeError:
+        raise InputError(f"'{path}' is no text; give a YAML file") from None
+    except InputError as error:
+        raise InputError(f"'{path}' {error}") from None
 
 
 def _values(node: yaml.Node, known: dict[int, int]) -> int:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from agents import curves, scores
-from agents.inference.saved import CARD, save_agent
+from agents.inference.saved import save_agent
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate
+from sageserve_env.evaluation.saved import CARD
 from sageserve_env.evaluation.statistics import interquartile_mean
 from sageserve_env.scenarios import load_problem
 from tests.agents.inference.test_saved import new_mlp
@@ -70,7 +71,7 @@ def test_an_evaluation_is_written_into_its_agents_card(tmp_path):
     save_agent(tmp_path / "agent", new_mlp(), "mini", curve=[{"steps": 3}])
     result = tmp_path / "result.json"
     entrant = Entrant.parse(str(tmp_path / "agent"), lambda words: {})
-    found = evaluate(entrant, load_problem("mini").with_overrides(horizon_s=300.0), episodes=3, out=result)
+    found = evaluate(entrant, load_problem("mini").with_overrides(horizon_s=300.0), episodes=1, out=result)
     scores.main([str(tmp_path / "agent"), str(result), "--failure", "untrained"])
     card = json.loads((tmp_path / "agent" / CARD).read_text())
     assert card["known_failures"] == ["untrained"]

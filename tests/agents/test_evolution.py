@@ -6,9 +6,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from agents.evolution import Settings, evolve, read_settings
-from agents.evolution.evolve import BEST, LOG, facts_of
-from agents.evolution.play import Player, Scores
+from agents.common.log import LOG
+from agents.evolution import Settings, evolve, settings_for
+from agents.evolution.evolve import BEST, facts_of
+from agents.evolution.play import Outcomes, Player
 from agents.evolution.search import search_for
 from agents.inference.saved import load_agent, save_agent
 from agents.inference.shared import SharedPolicy
@@ -31,7 +32,7 @@ def test_searches_find_the_bottom_of_a_bowl(algorithm: str) -> None:
 def test_what_is_missing_costs_more() -> None:
     usd = np.array([[100.0, 100.0], [100.0, 100.0]])
     attainment = np.array([[[0.96, 0.96, 1.0]] * 2, [[0.96, 0.96, 1.0], [0.94, 0.96, 1.0]]])
-    scores = Scores(usd, attainment)
+    scores = Outcomes(usd, attainment)
     assert scores.is_feasible.tolist() == [[True, True], [True, False]]
     assert scores.cost(10.0, 0.5, (0.0, 0.0, 0.0)) == pytest.approx([100.0, 110.0])
     assert scores.cost(10.0, 0.0, (0.02, 0.0, 0.0))[0] == pytest.approx(110.0)
@@ -65,7 +66,7 @@ def test_it_improves_on_where_it_began(tmp_path) -> None:
     settings = replace(TINY, generations=6, population=10, episodes=4, begin=str(tmp_path / "poor"), sigma=1.0)
     agent = evolve("mini", settings, tmp_path / "out", seed=0)
     player = Player(facts, horizon_s=settings.horizon_s)
-    before, after = (player.held_out("validation", weights).usd.mean() for weights in (poor, agent.flat))
+    before, after = (player.validate(weights).usd for weights in (poor, agent.flat))
     assert after < 0.7 * before
     loaded = load_agent(tmp_path / "out" / BEST)
     assert isinstance(loaded, SharedPolicy)
@@ -75,10 +76,10 @@ def test_it_improves_on_where_it_began(tmp_path) -> None:
 def test_settings_are_read_and_refused(tmp_path) -> None:
     file = tmp_path / "mine.yaml"
     file.write_text("population: 8\nmargins: [0.01, 0.0, 0.0]\n")
-    settings = read_settings("cma-es", "mini", file)
+    settings = settings_for("cma-es", "mini", file)
     assert (settings.population, settings.margins, settings.algorithm) == (8, (0.01, 0.0, 0.0), "cma-es")
     file.write_text("popsize: 8\n")
     with pytest.raises(InputError, match="'popsize' is not known"):
-        read_settings("cma-es", "mini", file)
+        settings_for("cma-es", "mini", file)
     with pytest.raises(InputError, match="population"):
         Settings(population=1)

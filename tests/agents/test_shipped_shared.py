@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
-from agents.inference.saved import CARD, SHIPPED, load_agent
+from agents.inference.saved import SHIPPED, load_agent
 from agents.inference.shared import SharedPolicy
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, episode_score
+from sageserve_env.evaluation.saved import CARD
 
 NAMES = sorted(card.parent.name for card in SHIPPED.glob(f"*-shared/{CARD}"))
 

@@ -8,12 +8,13 @@ import pytest
 
 from baselines.autoscalers import HpaPolicy, KedaPolicy
 from baselines.autoscalers.hpa import recommended
-from baselines.fleet import placed, region_capacity
+from baselines.fleet import placed
 from sageserve_env.errors import InputError
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Simulator
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import load_world, published
+from sageserve_env.world.vms import region_capacity
 
 WORLD = published(instances=4)
 TWO_TYPES = load_world(Path(__file__).parents[2] / "examples" / "world_two_vm_types.yaml")

@@ -39,12 +39,29 @@ def test_seeds_are_trained_resumed_and_evaluated(run, config, tmp_path):
     assert "add --resume" in again.err
 
 
+def test_an_evolution_is_begun_resumed_and_evaluated(run, tmp_path):
+    pytest.importorskip("cma")
+    (tmp_path / "tiny.yaml").write_text("{generations: 1, population: 4, episodes: 1, validate_every: 1, horizon_s: 3600.0}")
+    words = ("train", "--algo", "cma-es", "--config", tmp_path / "tiny.yaml", "--out", tmp_path / "run", "--seeds", "1,2")
+    ran = run(*words)
+    assert (ran.status, ran.err) == (0, "")
+    assert ran.out.count(" of 20") == 2
+    card = json.loads((tmp_path / "run" / "seed-2" / "best" / "card.json").read_text())
+    assert card["training"]["command"].startswith("sageserve train --algo cma-es --env SageServe/Mini-v0 --config")
+    assert (card["training"]["seed"], card["training"]["best"]["steps"]) == (2, 48)
+    assert "add --resume" in run(*words).err
+    assert run(*words, "--resume", "--quiet").out == ""
+
+
 @pytest.mark.parametrize(
     ("options", "named"),
     [
         (["--env", "SageServe/Mni-v0"], "SageServe/Mini-v0"),
-        (["--algo", "a2c"], "--algo = 'a2c' is not known; choose one of ppo, maskable-ppo"),
+        (["--algo", "a2c"], "--algo = 'a2c'; choose one of ppo, maskable-ppo"),
         (["--steps", "0"], "--steps = 0"),
+        (["--algo", "cma-es", "--steps", "9"], "--steps = 9: cma-es has none"),
+        (["--algo", "cem", "--config", "none.yaml"], "'none.yaml' cannot be read"),
+        (["--algo", "cem", "--resume", "--out", "none"], "has no log of these seeds"),
         (["--seeds", "1,1"], "give different whole numbers"),
         (["--seeds", "a"], "is no list of seeds"),
         (["--seeds", ""], "is no list of seeds"),

@@ -14,8 +14,8 @@ from sageserve_env import __version__
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed
-from sageserve_env.evaluation.locked.logs import Logged, read_lines, write_logs
 from sageserve_env.evaluation.locked.protocol import PROTOCOL, Rolling
+from sageserve_env.evaluation.locked.result.logs import Logged, read_lines, write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.leaderboard import nulls
 from sageserve_env.leaderboard.board import Board
@@ -23,7 +23,7 @@ from sageserve_env.leaderboard.canaries import Canary
 from sageserve_env.leaderboard.submission.folder import EPISODES, RECORD
 from sageserve_env.leaderboard.submission.pack import as_yaml
 from sageserve_env.leaderboard.submission.record import command
-from sageserve_env.leaderboard.tree import write_pins, write_tables
+from sageserve_env.leaderboard.tables.tree import write_pins, write_tables
 from sageserve_env.leaderboard.verify import verify
 from sageserve_env.scenarios import Problem, Scenario, Split, load_problem
 from sageserve_env.sim import Knobs

@@ -7,14 +7,14 @@ import pytest
 from sageserve_env.cli.simulate import policy_options
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
-from sageserve_env.evaluation.locked.logs import write_logs
+from sageserve_env.evaluation.locked.result.logs import write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.leaderboard.hidden.play import declared, play_hidden
 from sageserve_env.leaderboard.hidden.seeds import COMMITMENT, commitment, new_secret, read_secret
 from sageserve_env.leaderboard.hidden.split import hidden, unplayed
-from sageserve_env.leaderboard.standings import ranking
 from sageserve_env.leaderboard.submission.pack import as_yaml
 from sageserve_env.leaderboard.submission.record import command
+from sageserve_env.leaderboard.tables.standings import ranking
 from sageserve_env.scenarios import load_problem
 from tests.cli.conftest import refused, run
 from tests.leaderboard.sample import ABOUT, ID, MINE, OTHER, short

@@ -8,12 +8,13 @@ from sageserve_env.leaderboard import nulls
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
 from sageserve_env.world import load_world
+from sageserve_env.world.vms import region_capacity
 
 
 @pytest.mark.parametrize("name", ["mini", "day", "paper", "globe"])
 def test_fleets_fit_the_world(name: str) -> None:
     world = load_problem(name).world()
-    vms = nulls.vms_of(world)
+    vms = region_capacity(world)
     least = max(1, world.scaling.min_instances)
     for made, total in ((nulls.Nothing, 0), (nulls.Least, least * len(vms)), (nulls.Most, None)):
         fleet = made().fleet(world)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from sageserve_env.evaluation.locked.logs import Logged, log_file, read_lines
+from sageserve_env.evaluation.locked.result.logs import Logged, log_file, read_lines
 from sageserve_env.leaderboard.submission.record import read_submission
 from tests.cli.conftest import refused, run
 from tests.leaderboard.sample import ABOUT

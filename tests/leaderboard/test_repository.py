@@ -12,7 +12,7 @@ from sageserve_env.leaderboard.board import Board
 from sageserve_env.leaderboard.hidden.seeds import COMMITMENT
 from sageserve_env.leaderboard.hidden.split import hidden
 from sageserve_env.leaderboard.submission.entry import read_entry
-from sageserve_env.leaderboard.table import read_table
+from sageserve_env.leaderboard.tables.table import read_table
 from sageserve_env.leaderboard.verify import verify
 from sageserve_env.registration import problem_name
 from sageserve_env.scenarios import Split, load_problem

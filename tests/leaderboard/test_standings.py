@@ -8,8 +8,8 @@ from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.statistics import tiers
 from sageserve_env.leaderboard.report import ranking_table
 from sageserve_env.leaderboard.rules import columns, null_findings
-from sageserve_env.leaderboard.standings import Ranking, ranking
-from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedEpisode, VerifiedTable
+from sageserve_env.leaderboard.tables.standings import Ranking, ranking
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedEpisode, VerifiedTable
 
 EPISODES = 8
 

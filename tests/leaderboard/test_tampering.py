@@ -86,7 +86,7 @@ def number_in_the_table(sample):
 
 
 def number_in_the_table_under_a_new_seal(sample):
-    from sageserve_env.leaderboard.table import read_table
+    from sageserve_env.leaderboard.tables.table import read_table
 
     path = sample.root / "verified" / "mini.json"
     table = read_table(path)
@@ -96,7 +96,7 @@ def number_in_the_table_under_a_new_seal(sample):
 
 
 def row_out_of_the_table(sample):
-    from sageserve_env.leaderboard.table import read_table
+    from sageserve_env.leaderboard.tables.table import read_table
 
     path = sample.root / "verified" / "mini.json"
     table = read_table(path)

@@ -8,8 +8,8 @@ import pytest
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.leaderboard.replay import Job, environment, replay
-from sageserve_env.leaderboard.table import read_table
-from sageserve_env.leaderboard.tree import write_pins, write_tables
+from sageserve_env.leaderboard.tables.table import read_table
+from sageserve_env.leaderboard.tables.tree import write_pins, write_tables
 from sageserve_env.leaderboard.verify import verify
 from tests.leaderboard.sample import DECIDES, ID, MINE, OTHER, Sample, enter, short
 

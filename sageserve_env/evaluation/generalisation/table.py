@@ -14,8 +14,8 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.generalisation.conditions import Condition
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.episode import Row, play_locked
 from sageserve_env.evaluation.locked.evaluate import introduced
+from sageserve_env.evaluation.locked.play.episode import Row, play_locked
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL
 from sageserve_env.evaluation.policy import hushed, is_tuned, load_policy
 from sageserve_env.evaluation.problems.card import TUNED_ON

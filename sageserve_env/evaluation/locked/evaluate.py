@@ -7,14 +7,14 @@ from contextlib import closing
 from pathlib import Path
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.cluster import play_on_ray
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.logs import log_file, logged, with_logs, write_logs
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
+from sageserve_env.evaluation.locked.play.cluster import play_on_ray
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.play.seat import Job, play_here
 from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, Limits, held_out
-from sageserve_env.evaluation.locked.record import Evaluation, read_evaluation, require_episodes, require_same_head
-from sageserve_env.evaluation.locked.seat import Job, play_here
+from sageserve_env.evaluation.locked.result.logs import log_file, logged, with_logs, write_logs
+from sageserve_env.evaluation.locked.result.record import Evaluation, read_evaluation, require_episodes, require_same_head
+from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.checks import require_choice, require_count
 

@@ -47,9 +47,9 @@ class Limits:
 LIMITS = Limits()
 
 
-def held_out(problem: Problem) -> list[Episode]:
-    """The episodes, in order: every test day as recorded, then every day under each perturbation."""
-    return sorted(problem.split(SPLIT).held_out(), key=lambda episode: int(episode["variant"]))
+def held_out(problem: Problem, split: str = SPLIT) -> list[Episode]:
+    """The episodes of a split, in order: every day as recorded, then every day under each perturbation."""
+    return sorted(problem.split(split).held_out(), key=lambda episode: int(episode["variant"]))
 
 
 def policy_seed(problem: Problem, episode: Episode) -> int:

@@ -9,10 +9,10 @@ from pathlib import Path
 from sageserve_env import __version__
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
-from sageserve_env.evaluation.locked.episode import Failure, Row, play_locked
 from sageserve_env.evaluation.locked.evaluate import introduced
+from sageserve_env.evaluation.locked.play.episode import Failure, Row, play_locked
+from sageserve_env.evaluation.locked.play.seat import environment
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL, problem_digest
-from sageserve_env.evaluation.locked.seat import environment
 from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.canaries import ANCHOR
 from sageserve_env.leaderboard.hidden.seeds import read_secret
@@ -20,7 +20,7 @@ from sageserve_env.leaderboard.hidden.split import Hidden, hidden
 from sageserve_env.leaderboard.rules import team_findings
 from sageserve_env.leaderboard.submission.entry import read_entry
 from sageserve_env.leaderboard.submission.record import Submission
-from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
 from sageserve_env.leaderboard.verify import Report
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.measured import TTFT_P95
+from sageserve_env.evaluation.locked.play.measured import TTFT_P95
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.extras import need
@@ -19,7 +19,7 @@ from sageserve_env.leaderboard.page.formats import FILTERS
 from sageserve_env.leaderboard.page.recording import Recording, record_all
 from sageserve_env.leaderboard.page.replayed import replayed
 from sageserve_env.leaderboard.page.scores import profile_plot
-from sageserve_env.leaderboard.standings import Ranking
+from sageserve_env.leaderboard.tables.standings import Ranking
 from sageserve_env.leaderboard.verify import MOST_WORKERS, Report
 from sageserve_env.registration import IDS
 from sageserve_env.world.checks import require_count

@@ -12,11 +12,11 @@ from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NAMES
 from sageserve_env.leaderboard.page.formats import percent
 from sageserve_env.leaderboard.replay import Job
 from sageserve_env.leaderboard.rules import did
-from sageserve_env.leaderboard.standings import Ranking, Standing, ranking
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
 from sageserve_env.leaderboard.submission.record import Submission
-from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedTable, read_table
-from sageserve_env.leaderboard.tree import frozen_tables
+from sageserve_env.leaderboard.tables.standings import Ranking, Standing, ranking
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedTable, read_table
+from sageserve_env.leaderboard.tables.tree import frozen_tables
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.schema import TIERS
 

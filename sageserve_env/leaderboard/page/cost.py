@@ -9,7 +9,7 @@ import numpy as np
 from sageserve_env.leaderboard.page.formats import percent, usd
 from sageserve_env.leaderboard.page.labels import named
 from sageserve_env.leaderboard.page.plot import UNITS, Curve, Plot, Point, Scale, Tick, across, top_of
-from sageserve_env.leaderboard.standings import Ranking, Standing
+from sageserve_env.leaderboard.tables.standings import Ranking, Standing
 from sageserve_env.world.schema import TIERS
 
 LATE = Scale(1e-5, 1.0, is_log=True)

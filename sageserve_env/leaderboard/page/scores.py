@@ -6,7 +6,7 @@ import numpy as np
 
 from sageserve_env.evaluation.statistics import performance_profile
 from sageserve_env.leaderboard.page.plot import Curve, Plot, Scale, across, steps, upward
-from sageserve_env.leaderboard.standings import Ranking, Standing, rows_of
+from sageserve_env.leaderboard.tables.standings import Ranking, Standing, rows_of
 
 MOST_LINES = 8
 """Policies in a figure; as many as there are colours."""

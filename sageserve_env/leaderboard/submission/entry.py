@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.logs import Logged, read_lines
+from sageserve_env.evaluation.locked.result.logs import Logged, read_lines
 from sageserve_env.leaderboard.board import SUBMISSIONS, Board
 from sageserve_env.leaderboard.finding import Finding, Refused
 from sageserve_env.leaderboard.submission.episodes import read_episodes

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 import sageserve_env
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.locked.actions import digested, unpacked
-from sageserve_env.evaluation.locked.logs import Logged
 from sageserve_env.evaluation.locked.protocol import PROTOCOL, Rolling
+from sageserve_env.evaluation.locked.result.logs import Logged
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.finding import Refused

@@ -10,13 +10,13 @@ from typing import Any
 import yaml
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.logs import Logged, log_file, logged, with_logs, write_logs
-from sageserve_env.evaluation.locked.record import read_evaluation
+from sageserve_env.evaluation.locked.result.logs import Logged, log_file, logged, with_logs, write_logs
+from sageserve_env.evaluation.locked.result.record import read_evaluation
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.leaderboard.submission.folder import EPISODES, RECORD
 from sageserve_env.leaderboard.submission.record import Entered, Submission, command, read_submission
 from sageserve_env.registration import IDS
-from sageserve_env.world.yaml_file import read_yaml
+from sageserve_env.world.yaml_file import read_yaml_file
 from sageserve_env.writing import whole_folder
 
 
@@ -103,12 +103,7 @@ def read_about(path: Path) -> dict[str, Any]:
     Raises:
         InputError: It cannot be read, or says what is not theirs to say.
     """
-    try:
-        facts = read_yaml(path.read_text(encoding="utf-8"), "those of docs/leaderboard.md")
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a YAML file") from None
-    except InputError as error:
-        raise InputError(f"'{path}' {error}") from None
+    facts = read_yaml_file(path, "those of docs/leaderboard.md")
     if {"name", "entries"} & set(facts):
         raise Refused("field", f"'{path}' has name or entries; the folder and the results say them")
     return facts

@@ -15,11 +15,12 @@ import pytest
 
 from agents import load_agent
 from agents.inference.mlp import Mlp
-from agents.inference.saved import CARD, WEIGHTS, save_agent
+from agents.inference.saved import save_agent
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate
+from sageserve_env.evaluation.saved import CARD, WEIGHTS
 from sageserve_env.scenarios import load_problem
 
 ROOT = Path(__file__).resolve().parents[3]

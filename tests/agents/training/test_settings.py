@@ -41,8 +41,8 @@ def test_a_file_changes_what_it_names(tmp_path):
         ("initial_instances: 3", "initial_instances"),
         ("scale_rewards: 1", "scale_rewards"),
         ("choose: best", "choose"),
-        ("- 3", "holds no settings"),
-        ("a: [", "is no YAML"),
+        ("- 3", "holds no fields"),
+        ("a: [", "is not YAML"),
     ],
 )
 def test_a_bad_file_is_named(tmp_path, text, named):
@@ -61,7 +61,7 @@ def test_episodes_of_a_training_may_be_shorter(tmp_path):
 
 
 def test_breaches_count_for_more_in_rewards_only():
-    from agents.training.rewards import priced
+    from agents.common.rewards import priced
 
     assert priced("mini", "latency-first", 1.0) == "latency-first"
     assert priced("mini", "money", 3.0).breach_prices_usd == tuple(3 * usd for usd in load_problem("mini").breach_prices_usd)

@@ -13,10 +13,10 @@ from sageserve_env.errors import InputError
 pytest.importorskip("stable_baselines3")
 pytest.importorskip("sb3_contrib")
 
+from agents.common.log import LOG, read_log
 from agents.inference.saved import load_agent
 from agents.training.algorithms import ALGORITHMS
 from agents.training.checkpoint import MODEL, SEAL, checkpoints, digest_of
-from agents.training.log import LOG, read_log
 from agents.training.seeds import train_seeds
 from agents.training.train import BEST, LAST, train
 from tests.agents.helpers import BEST_USD, MODES, RANDOM_USD, tiny_plan
@@ -100,7 +100,7 @@ def test_seeds_are_trained_side_by_side_and_gone_on_from(tmp_path):
 
 def test_the_best_agent_holds_the_levels_first(tmp_path):
     """A rank, and what is kept by it."""
-    from agents.training.scoring import rank_of
+    from agents.common.scoring import rank_of
 
     told = [
         {"usd": 1.0, "shortfall": 0.2},

@@ -13,7 +13,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed, unpacked
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate
-from sageserve_env.evaluation.locked.logs import Logged, log_file, read_lines, write_logs
+from sageserve_env.evaluation.locked.result.logs import Logged, log_file, read_lines, write_logs
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
 

@@ -5,7 +5,7 @@ import pickle
 import numpy as np
 import pytest
 
-from sageserve_env.evaluation.locked.briefing import Recorded, briefing
+from sageserve_env.evaluation.locked.play.briefing import Recorded, briefing
 from sageserve_env.evaluation.locked.protocol import held_out
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import load_problem

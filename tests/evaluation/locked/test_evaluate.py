@@ -11,15 +11,15 @@ from sageserve_env.cli.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.episode import Row, play_locked
 from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
+from sageserve_env.evaluation.locked.play.episode import Row, play_locked
+from sageserve_env.evaluation.locked.play.seat import environment
 from sageserve_env.evaluation.locked.protocol import LIMITS, held_out, policy_seed
-from sageserve_env.evaluation.locked.record import read_evaluation
-from sageserve_env.evaluation.locked.report import headline
-from sageserve_env.evaluation.locked.seat import environment
-from sageserve_env.evaluation.locked.summary import summary
-from sageserve_env.evaluation.locked.wire import layout
+from sageserve_env.evaluation.locked.result.record import read_evaluation
+from sageserve_env.evaluation.locked.result.report import headline
+from sageserve_env.evaluation.locked.result.summary import summary
+from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
+from sageserve_env.evaluation.locked.wall.wire import layout
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem

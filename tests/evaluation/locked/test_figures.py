@@ -3,8 +3,8 @@
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked import figures
-from sageserve_env.evaluation.locked.record import Evaluation
+from sageserve_env.evaluation.locked.result import figures
+from sageserve_env.evaluation.locked.result.record import Evaluation
 from tests.evaluation.locked.test_summary import row
 
 HEAD = {"env": "SageServe/Mini-v0", "protocol": "v1", "held_out": 4, "policy": {"given": "x.py:A", "is_bound": False}}

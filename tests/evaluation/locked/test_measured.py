@@ -3,7 +3,7 @@
 import pytest
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.evaluation.locked.measured import MEASURED, TTFT_P95, measured
+from sageserve_env.evaluation.locked.play.measured import MEASURED, TTFT_P95, measured
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.sim import Simulator

@@ -7,12 +7,12 @@ import pytest
 from baselines import search
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
-from sageserve_env.evaluation.locked.anchors import Anchors
-from sageserve_env.evaluation.locked.episode import Failure, Row
-from sageserve_env.evaluation.locked.measured import MEASURED
-from sageserve_env.evaluation.locked.record import schema, violations
-from sageserve_env.evaluation.locked.report import headline
-from sageserve_env.evaluation.locked.summary import summary
+from sageserve_env.evaluation.locked.play.anchors import Anchors
+from sageserve_env.evaluation.locked.play.episode import Failure, Row
+from sageserve_env.evaluation.locked.play.measured import MEASURED
+from sageserve_env.evaluation.locked.result.record import schema, violations
+from sageserve_env.evaluation.locked.result.report import headline
+from sageserve_env.evaluation.locked.result.summary import summary
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.evaluation.locked.wire import layout, pack, unpack
+from sageserve_env.evaluation.locked.wall.wire import layout, pack, unpack
 
 
 def over(told):

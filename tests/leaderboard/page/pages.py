@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from html.parser import HTMLParser
 from pathlib import Path
 
-from sageserve_env.leaderboard.standings import Ranking, Standing
-from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedTable, read_table
-from sageserve_env.leaderboard.tree import write_tables
+from sageserve_env.leaderboard.tables.standings import Ranking, Standing
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedTable, read_table
+from sageserve_env.leaderboard.tables.tree import write_tables
 from sageserve_env.leaderboard.verify import verify
 from tests.leaderboard.sample import ID, Sample, enter, grows
 

@@ -14,7 +14,7 @@ from sageserve_env.leaderboard.page.plot import MOST_TICKS, Point, Scale, steps
 from sageserve_env.leaderboard.page.recording import Recording
 from sageserve_env.leaderboard.page.replayed import replayed
 from sageserve_env.leaderboard.page.scores import MOST_LINES, profile_plot
-from sageserve_env.leaderboard.standings import ranking
+from sageserve_env.leaderboard.tables.standings import ranking
 from sageserve_env.scenarios import load_problem
 from tests.leaderboard.page.pages import crowded, table_of
 from tests.leaderboard.page.test_build import EPISODE_BYTES, INDEX_BYTES

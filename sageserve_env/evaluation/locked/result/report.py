@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from sageserve_env.evaluation.locked.measured import TTFT_P95
-from sageserve_env.evaluation.locked.record import Evaluation
+from sageserve_env.evaluation.locked.play.measured import TTFT_P95
+from sageserve_env.evaluation.locked.result.record import Evaluation
 from sageserve_env.tables import TextTable
 from sageserve_env.world.schema import TIERS
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.evaluation.figures import COLOURS
-from sageserve_env.evaluation.locked.record import Evaluation
+from sageserve_env.evaluation.locked.result.record import Evaluation
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.evaluation.statistics import performance_profile
 from sageserve_env.pictures import label, new_figure, save_figure

@@ -9,8 +9,8 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Said, order_code
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
-from sageserve_env.evaluation.locked.wire import layout
+from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
+from sageserve_env.evaluation.locked.wall.wire import layout
 from sageserve_env.sim import Knobs
 
 

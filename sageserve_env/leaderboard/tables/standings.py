@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.summary import summary
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.result.summary import summary
 from sageserve_env.evaluation.statistics import tiers
 from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NULLS
-from sageserve_env.leaderboard.table import VerifiedEntry, VerifiedTable
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedTable
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Standing:
 
     Attributes:
         entry: What it did.
-        figures: As :func:`sageserve_env.evaluation.locked.summary.summary` gives them: ``usd`` with ``usd_interval``,
+        figures: As :func:`sageserve_env.evaluation.locked.result.summary.summary` gives them: ``usd`` with ``usd_interval``,
             ``attainment``, ``missed``, ``normalised``, and so on.
         place: From 1 on, None unless it is ranked.
         tier: From 1 on: policies of one tier cannot be told apart; None unless it is ranked.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.measured import Measured
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.play.measured import Measured
 from sageserve_env.evaluation.locked.protocol import DIGITS, Episode
 from sageserve_env.evaluation.problems.episodes import EpisodeScore
 from sageserve_env.identity import digest
@@ -29,7 +29,7 @@ class VerifiedEpisode:
         steps: Decisions.
         is_overfull: It ended early, as too many requests were in the system.
         terms: Sums of ``rewards.TERMS``, to ``DIGITS`` digits.
-        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.measured.MEASURED`, likewise.
+        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.play.measured.MEASURED`, likewise.
         actions, outcomes: Rolling digests.
     """
 

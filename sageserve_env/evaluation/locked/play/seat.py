@@ -11,9 +11,9 @@ from typing import Any
 import sageserve_env
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.anchors import Anchors
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.episode import Row, play_locked
+from sageserve_env.evaluation.locked.play.anchors import Anchors
+from sageserve_env.evaluation.locked.play.episode import Row, play_locked
 from sageserve_env.evaluation.locked.protocol import (
     PROTOCOL,
     SPLIT,

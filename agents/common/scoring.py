@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode
 
 from sageserve_env.env import VectorFleetEnv
 from sageserve_env.evaluation.locked.entrant import Agent
+from sageserve_env.evaluation.locked.protocol import held_out
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import load_problem
 
@@ -63,6 +64,26 @@ def rank_of(told: Mapping[str, Any]) -> tuple[int, float, float]:
     return (0, usd, 0.0) if shortfall == 0.0 else (1, shortfall, usd)
 
 
+def played_out(envs: VectorFleetEnv, observations: Any, act: Callable[[Any], Any]) -> list[EpisodeScore]:
+    """Play every row of a vector to the end of the episode that it has begun.
+
+    Args:
+        envs: Whose episodes do not begin again by themselves.
+        observations: Of its reset.
+        act: Gives the actions of all rows for their observations.
+    """
+    scores: list[EpisodeScore | None] = [None] * envs.num_envs
+    while True:
+        observations, _, _, ended, _ = envs.step(act(observations))
+        for row in np.flatnonzero(ended).tolist():
+            scores[row] = scores[row] or episode_score(envs.rows[row])
+        played = [score for score in scores if score is not None]
+        if len(played) == envs.num_envs:
+            return played
+        if ended.any():  # one that was overfull plays on, for nothing
+            observations, _ = envs.reset(options={"reset_mask": ended})
+
+
 class Validation:
     """The validation episodes of a problem, the same whenever they are played.
 
@@ -77,8 +98,8 @@ class Validation:
     """
 
     def __init__(self, problem: str, episodes: int | None = None, num_threads: int | None = None, **config: Any) -> None:
-        listed = sorted(load_problem(problem).split(SPLIT).held_out(), key=lambda episode: int(episode["variant"]))[:episodes]
-        self._options = [{}] if config.get("workload") is not None else [dict(episode) for episode in listed]
+        listed = held_out(load_problem(problem), SPLIT)[:episodes]
+        self._options = [{}] if config.get("workload") is not None else listed
         mode = AutoresetMode.DISABLED
         self._envs = VectorFleetEnv(
             len(self._options), problem=problem, split=SPLIT, autoreset_mode=mode, num_threads=num_threads, **config
@@ -95,18 +116,15 @@ class Validation:
         agents = [new_agent() for _ in range(n)]
         for row, agent in enumerate(agents):
             agent.reset(row)
-        scores: list[EpisodeScore | None] = [None] * n
         actions = np.zeros(envs.action_space.shape or (), envs.action_space.dtype)
-        while None in scores:
+
+        def act(observations: Any) -> Any:
             masks = envs.action_masks() if envs.setup.has_masks else [None] * n
-            for row in range(n):
-                actions[row] = agents[row].act(observations[row], masks[row])
-            observations, _, _, truncated, _ = envs.step(actions)
-            for row in np.flatnonzero(truncated).tolist():
-                scores[row] = scores[row] or episode_score(envs.rows[row])
-            if truncated.any() and None in scores:  # one that was overfull plays on, for nothing
-                observations, _ = envs.reset(options={"reset_mask": truncated})
-        return Scores(tuple(score for score in scores if score is not None))
+            for row, agent in enumerate(agents):
+                actions[row] = agent.act(observations[row], masks[row])
+            return actions
+
+        return Scores(tuple(played_out(envs, observations, act)))
 
     def close(self) -> None:
         """Stop the threads."""

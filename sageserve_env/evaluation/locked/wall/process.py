@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.errors import printable
-from sageserve_env.evaluation.locked import worker
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.protocol import Limits
-from sageserve_env.evaluation.locked.wire import Told, pack
+from sageserve_env.evaluation.locked.wall import worker
+from sageserve_env.evaluation.locked.wall.wire import Told, pack
 
 LONGEST_ANSWER = 1 << 24
 """Bytes."""
@@ -97,7 +97,7 @@ class PolicyProcess:
 
         Args:
             limit_s: Seconds that it may take.
-            task: A method of :class:`~sageserve_env.evaluation.locked.worker.Played`.
+            task: A method of :class:`~sageserve_env.evaluation.locked.wall.worker.Played`.
             arguments: Of the method.
 
         Raises:

@@ -20,7 +20,7 @@ import numpy as np
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import KNOBS
 from sageserve_env.evaluation.locked.entrant import Entrant, described
-from sageserve_env.evaluation.locked.wire import TURN, unpack
+from sageserve_env.evaluation.locked.wall.wire import TURN, unpack
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs

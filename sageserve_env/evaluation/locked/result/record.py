@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError, shown
-from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.summary import counts, summary
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.result.summary import counts, summary
 from sageserve_env.writing import write_rows
 
-SCHEMA = Path(__file__).with_name("result.schema.json")
+SCHEMA = Path(__file__).with_name("schema.json")
 
 TYPES: dict[str, Any] = {"object": dict, "array": list, "string": str, "number": (int, float), "integer": int, "boolean": bool}
 
@@ -38,7 +38,7 @@ class Evaluation:
 
     @property
     def summary(self) -> dict[str, Any]:
-        """What the episodes come to: see :func:`~sageserve_env.evaluation.locked.summary.summary`."""
+        """What the episodes come to: see :func:`~sageserve_env.evaluation.locked.result.summary.summary`."""
         return summary(self.rows, self.head["held_out"], self.head["policy"]["is_bound"])
 
     def add(self, row: Row, order: list[dict[str, Any]]) -> None:

@@ -11,12 +11,12 @@ import numpy as np
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.locked.actions import Packed, Said, digested, packed
-from sageserve_env.evaluation.locked.briefing import briefing
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.measured import Measured, measured
-from sageserve_env.evaluation.locked.process import PolicyFailure, PolicyProcess
+from sageserve_env.evaluation.locked.play.briefing import briefing
+from sageserve_env.evaluation.locked.play.measured import Measured, measured
+from sageserve_env.evaluation.locked.play.turns import AgentTurns, ControllerTurns
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
-from sageserve_env.evaluation.locked.turns import AgentTurns, ControllerTurns
+from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
 
@@ -45,12 +45,12 @@ class Row:
         steps: Decisions that were carried out.
         is_overfull: It ended early, as too many requests were in the system.
         terms: Sums of ``rewards.TERMS``.
-        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.measured.MEASURED`.
+        measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.play.measured.MEASURED`.
         actions, outcomes: Rolling digests of what was decided and of the terms of each step.
         times: Seconds of the ``reset``, of a decision (mean, 95 % and most), and of the whole episode; the one thing that another
             run does not give again.
         failure: Why it counts for nothing, or None.
-        anchors: What the anchors cost in the same episode, see :class:`~sageserve_env.evaluation.locked.anchors.Anchors`, or None.
+        anchors: What they cost in the same episode, see :class:`~sageserve_env.evaluation.locked.play.anchors.Anchors`, or None.
         log: What was decided, to be done again; in a file of its own (``logs.py``). None where the episode failed.
     """
 

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.evaluation.locked.episode import Row
-from sageserve_env.evaluation.locked.measured import MEASURED
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.play.measured import MEASURED
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.evaluation.statistics import bootstrap_interval, interquartile_mean, optimality_gap
 from sageserve_env.world.schema import TIERS

@@ -11,7 +11,7 @@ from sageserve_env.leaderboard.board import OLD, VERIFIED, Board
 from sageserve_env.leaderboard.finding import Finding
 from sageserve_env.leaderboard.rules import did
 from sageserve_env.leaderboard.submission.entry import Entry
-from sageserve_env.leaderboard.table import VerifiedTable, read_table
+from sageserve_env.leaderboard.tables.table import VerifiedTable, read_table
 from sageserve_env.writing import write_text
 
 

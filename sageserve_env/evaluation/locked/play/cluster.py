@@ -9,9 +9,9 @@ from functools import lru_cache
 from typing import Any
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.episode import Row
+from sageserve_env.evaluation.locked.play.episode import Row
+from sageserve_env.evaluation.locked.play.seat import Job, Seat
 from sageserve_env.evaluation.locked.protocol import Episode
-from sageserve_env.evaluation.locked.seat import Job, Seat
 from sageserve_env.extras import need
 
 LOSSES = 10

@@ -1,0 +1,1 @@
+"""Tables of a board: what every entry's actions come to, kept and compared, and where the entries stand."""
