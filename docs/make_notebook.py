@@ -6,6 +6,7 @@ Run it as ``python docs/make_notebook.py``. It plays in an empty folder, and kee
 from __future__ import annotations
 
 import json
+import os
 import re
 import tempfile
 from pathlib import Path
@@ -30,7 +31,7 @@ def cells(text: str) -> list[tuple[str, str]]:
         if file:
             source = f"%%writefile {file}\n{source}"
         elif language == "sh":
-            source = "".join(f"!{line}\n" for line in source.splitlines())
+            source = f"%%sh\n{source}"
         found.append(("code", source))
     return [(kind, source.strip()) for kind, source in [*found, ("markdown", text[begin:])] if source.strip()]
 
@@ -46,13 +47,15 @@ def notebook(page: Path = PAGE) -> dict[str, Any]:
 
 
 def played(made: dict[str, Any]) -> dict[str, Any]:
-    """The notebook with what its cells print."""
+    """The notebook with what its cells print, but for colours and bars of progress."""
     import nbformat
     from nbclient import NotebookClient
 
-    ready = nbformat.from_dict(made)
+    os.environ["TTY_COMPATIBLE"] = "0"  # kernels tell commands that they have a terminal; this says otherwise
+    ready = nbformat.reads(json.dumps(made), as_version=4)
     with tempfile.TemporaryDirectory() as folder:
-        NotebookClient(ready, timeout=600, record_timing=False, resources={"metadata": {"path": folder}}).execute()
+        told = {"timeout": 600, "record_timing": False, "coalesce_streams": True}
+        NotebookClient(ready, resources={"metadata": {"path": folder}}, **told).execute()
     done: dict[str, Any] = json.loads(nbformat.writes(ready))
     done["metadata"] = made["metadata"]
     return done

@@ -40,7 +40,7 @@ def test_the_notebook_is_the_page(maker, notebook):
     """``python docs/make_notebook.py`` makes it."""
     made = [(cell["cell_type"], "".join(cell["source"])) for cell in notebook["cells"]]
     assert made == maker.cells(maker.PAGE.read_text(encoding="utf-8"))
-    assert {"%%writefile", "!sageserve", "import"} <= {source.split()[0] for kind, source in made if kind == "code"}
+    assert {"%%writefile", "%%sh", "import"} <= {source.split()[0] for kind, source in made if kind == "code"}
 
 
 def test_the_notebook_was_run_and_is_small(notebook):
