@@ -2,69 +2,27 @@
 
 import json
 import re
-import shlex
-from glob import glob
-from pathlib import Path
 
 import pytest
 
-from tests.cli.helpers import sageserve
-
-ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
-
-BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-NOT_RUN = {"console", "text", "yaml"}
-"""Blocks of what installs, takes long, or is shown only."""
+from tests.docs.pages import PAGES, ROOT, ids, play
 
 LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)]*)?\)")
 
 
-def ids(page: Path) -> str:
-    return page.name
-
-
-def blocks(page: Path) -> list[tuple[str, str]]:
-    """The language and text of each fenced block."""
-    return BLOCK.findall(page.read_text(encoding="utf-8"))
-
-
 @pytest.fixture
 def checkout(tmp_path, monkeypatch):
-    """A folder to write in that looks like a checkout."""
+    """A folder to write in that looks like a checkout, and whose modules can be imported."""
     for name in ("tests", "examples"):
         (tmp_path / name).symlink_to(ROOT / name, target_is_directory=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
     return tmp_path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
-def test_blocks_run(page, checkout, capsys):
-    names = {"__name__": "page"}
-    for language, text in blocks(page):
-        if language == "sh":
-            for line in text.splitlines():
-                run_command(line, capsys)
-        elif language == "python":
-            exec(compile(text, f"{page.name}: {text.splitlines()[0]}", "exec"), names)
-        else:
-            assert language in NOT_RUN, f"{page.name} has a block of {language!r}"
-
-
-def run_command(line, capsys):
-    """Run a command as a shell would: globs are expanded, ``> FILE`` takes the output."""
-    words = shlex.split(line, comments=True)
-    if not words:
-        return
-    assert words[0] == "sageserve", f"{line!r} is no command of this package; put it into a console block"
-    file = None
-    if ">" in words:
-        words, file = words[: words.index(">")], words[words.index(">") + 1]
-    arguments = [path for word in words[1:] for path in (sorted(glob(word)) if "*" in word else [word])]
-    ran = sageserve(capsys, *arguments)
-    assert ran.status == 0, f"{line}\n{ran.err or ran.out}"
-    if file is not None:
-        Path(file).write_text(ran.out, encoding="utf-8")
+def test_blocks_run(page, checkout, capsys, monkeypatch):
+    play(page, capsys, monkeypatch)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=ids)
