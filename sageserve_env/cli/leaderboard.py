@@ -31,7 +31,7 @@ def pack(
 ) -> None:
     """Make a submission of evaluations that kept their actions (sageserve evaluate --actions).
 
-    Example: sageserve leaderboard pack mine/fast-ppo runs/mini.json runs/day.json --about mine/about.yaml
+    Example: sageserve leaderboard pack runs/fast-ppo runs/mini.json runs/day.json --about mine/about.yaml
     """
     from sageserve_env.cli.console import wrote
     from sageserve_env.leaderboard.submission.pack import pack as pack_results
@@ -79,7 +79,7 @@ def add(
 ) -> None:
     """Take a new submission in, once it is checked and replayed, and the checkout differs from its base in nothing else.
 
-    Example: sageserve leaderboard add mine/fast-ppo
+    Example: sageserve leaderboard add runs/fast-ppo
     """
     from sageserve_env.cli.console import progress, wrote
     from sageserve_env.leaderboard.add import add as add_submission

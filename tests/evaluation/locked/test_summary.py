@@ -138,6 +138,7 @@ def test_anchors_are_those_that_the_package_ships(tmp_path, monkeypatch) -> None
     plans.write_text(json.dumps({**head, "plans": [plan]}))
     found = Anchors.of(env)
     assert found is not None
+    assert Anchors.of(FleetEnv(problem=problem, split="test", action_mode="knobs", forecaster="recurring")) == found
     facts = found.of_episode(env, plan["episode"])
     played = play_policy(env, load_policy("reactive", cool_down_s=60.0), plan["episode"], EPISODE_SEED)
     assert facts is not None

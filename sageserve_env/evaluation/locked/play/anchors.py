@@ -43,7 +43,8 @@ class Anchors:
         if not log.is_file() or not plans.is_file():
             return None
         facts = json.loads(plans.read_text(encoding="utf-8"))
-        wanted = {"split": SPLIT, "episode_seed": EPISODE_SEED, "horizon_s": problem.horizon_s, "problem": plans_digest(env)}
+        searched = plans_digest(FleetEnv(problem=problem, split=env.setup.split))  # an agent's view changes no anchor
+        wanted = {"split": SPLIT, "episode_seed": EPISODE_SEED, "horizon_s": problem.horizon_s, "problem": searched}
         if any(facts[name] != value for name, value in wanted.items()):
             return None
         rows = {
