@@ -61,7 +61,7 @@ def play(page: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.Mon
             for line in text.splitlines():
                 run_command(line, capsys, monkeypatch)
         elif language == "python":
-            exec(compile(text, f"{page.name}: {text.splitlines()[0]}", "exec"), names)
+            exec(compile(text, f"{page.name}: {text.splitlines()[0]}", "exec", dont_inherit=True), names)
         else:
             assert language in NOT_RUN, f"{page.name} has a block of {language!r}"
 

@@ -10,6 +10,9 @@ Floats = NDArray[np.float64]
 ROUNDS = 25
 """Of reweighting; the weights stand still long before."""
 
+TIE = 1e-9
+"""Columns whose gains differ by less, as those of one shape do, come in their order, whatever a machine's rounding."""
+
 SMALLEST_ERROR = 0.003
 """Relative errors below this all weigh the same; those above weigh as in a fit of least absolute errors."""
 
@@ -65,7 +68,7 @@ def nonnegative_least_squares(columns: Floats, values: Floats) -> Floats:
         gain = np.where(free, 0.0, right - gram @ found)
         if gain.max() <= enough:
             break
-        free[int(gain.argmax())] = True
+        free[int((gain >= (1 - TIE) * gain.max()).argmax())] = True
         found, free = _within_bounds(gram, right, found, free)
     return found / np.where(length > 0, length, 1.0)
 
