@@ -159,8 +159,8 @@ def find(
         if plan is None:
             kept, plan = begin(search, episode, player, rng)
         else:
-            kept, plan = resume(search, episode, player, plan)
             rng.bit_generator.state = plan.random_state
+            kept, plan = resume(search, episode, player, plan, rng)
         report(plan)
         while plan.evaluations < evaluations and time.monotonic() < until_s:
             candidates = moves.draw(kept.schedule, WIDTH)
@@ -205,15 +205,16 @@ def begin(search: Search, episode: dict[str, Any], player: Player, rng: np.rando
     return kept, standing(plan, kept, len(schedules), rng)
 
 
-def resume(search: Search, episode: dict[str, Any], player: Player, plan: Plan) -> tuple[Course, Plan]:
+def resume(search: Search, episode: dict[str, Any], player: Player, plan: Plan, rng: np.random.Generator) -> tuple[Course, Plan]:
     """Where an earlier search stood, or what the agent does where that is better."""
     kept = player.play([Schedule.unpacked(plan.schedule)])[0]
     env = search.env()
     for name, schedule in agent_starts(search, env, episode, player).items():
         course = player.play([schedule])[0]
         plan = replace(plan, evaluations=plan.evaluations + 1)
-        if promise(course.score) < promise(kept.score):
-            kept, plan = course, replace(plan, start=name, start_usd=course.score.usd, start_shortfall=course.score.shortfall)
+        if course.score.rank < kept.score.rank:
+            begun = replace(plan, start=name, start_usd=course.score.usd, start_shortfall=course.score.shortfall)
+            kept, plan = course, standing(begun, course, plan.evaluations, rng)
     env.close()
     return kept, plan
 
