@@ -220,11 +220,10 @@ def resume(search: Search, episode: dict[str, Any], player: Player, plan: Plan, 
 
 
 def agent_starts(search: Search, env: FleetEnv, episode: dict[str, Any], player: Player) -> dict[str, Schedule]:
-    """The agent's schedule by its name, where there is an agent and a whole episode is played."""
+    """The agent's schedule by its name, where there is an agent and its episode did not break off."""
     agent = search.loaded_agent()
-    if agent is None or search.hours is not None:
-        return {}
-    return {str(search.agent): of_agent(env, player.room, agent, episode, EPISODE_SEED)}
+    schedule = None if agent is None else of_agent(env, player.room, agent, episode, EPISODE_SEED)
+    return {} if schedule is None else {str(search.agent): schedule}
 
 
 def promise(score: EpisodeScore) -> float:

@@ -93,8 +93,8 @@ def _recorded(
     return found
 
 
-def of_agent(search_env: FleetEnv, room: Room, agent: Any, options: dict[str, Any], seed: int) -> Schedule:
-    """The fleets that a saved agent had in the episode; where it sets knobs, their medians."""
+def of_agent(search_env: FleetEnv, room: Room, agent: Any, options: dict[str, Any], seed: int) -> Schedule | None:
+    """The fleets that a saved agent had in the episode; where it sets knobs, their medians. None where the episode broke off."""
     setup = search_env.setup
     env = FleetEnv(problem=setup.problem, split=setup.split, **agent.VIEW)
     observation, info = env.reset(seed=seed, options=options)
@@ -104,6 +104,9 @@ def of_agent(search_env: FleetEnv, room: Room, agent: Any, options: dict[str, An
         actions.append(np.asarray(agent.act(observation, info.get("action_mask")), np.float64).ravel())
         observation, _, _, is_over, info = env.step(actions[-1])
         fleets.append(fleet_of(env.telemetry()))
+    env.close()
+    if len(fleets) < setup.n_steps:
+        return None
     held = Schedule.holding(room.fit(np.array(fleets)), setup.world)
     if agent.VIEW.get("action_mode") != "knobs":
         return held

@@ -76,6 +76,23 @@ def test_the_same_number_of_evaluations_gives_the_same_plan_also_when_stopped_on
     assert find(Search(MINI, seed=1, hours=HOURS), EPISODE, 60).schedule != first.schedule
 
 
+def test_it_can_begin_with_what_an_agent_does(found):
+    with_agent = Search(MINI, hours=HOURS, agent="agents/mini-shared")
+    again = find(with_agent, EPISODE, found.evaluations + 1, plan=found)
+    assert again.evaluations == found.evaluations + 1
+    assert (again.shortfall, again.usd) <= (found.shortfall, found.usd)
+    assert "--agent agents/mini-shared" in with_agent.command(10)
+
+
+@pytest.mark.parametrize(
+    ("agent", "message"),
+    [("agents/nobody", "is no folder"), ("agents/day-shared", "was made for"), ("nobody", "is no saved agent")],
+)
+def test_agents_that_cannot_be_used_are_named(agent, message):
+    with pytest.raises(InputError, match=message):
+        Search(MINI, agent=agent)
+
+
 def test_a_deadline_stops_it(search, found):
     assert find(search, EPISODE, 10**9, until_s=0.0).evaluations < found.evaluations
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.evaluation.policy import Policy, hushed, is_tuned, load_policy
+from sageserve_env.evaluation.policy import Policy, hushed, is_tuned, load_policy, policy_name
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
 from sageserve_env.evaluation.problems.needs import break_even_usd, needs
 from sageserve_env.scenarios import Problem, Scenario
@@ -86,7 +86,7 @@ class Watched:
     """
 
     def __init__(self, policy: Policy, world: World) -> None:
-        self._policy = policy
+        self._policy, self.name = policy, policy_name(policy)
         self._exists = np.array([[region.vm_capacity.get(kind.name, 0) > 0 for kind in world.vm_types] for region in world.regions])
         self.instants = self.crowded = 0
         if hasattr(policy, "foresee"):
