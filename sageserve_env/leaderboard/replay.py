@@ -15,7 +15,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, Said, knobs_of, unpacked
 from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.locked.play.measured import measured
-from sageserve_env.evaluation.locked.protocol import SPLIT, Rolling
+from sageserve_env.evaluation.locked.protocol import SPLIT, rolled
 from sageserve_env.evaluation.locked.result.logs import Logged
 from sageserve_env.evaluation.problems.episodes import episode_score
 from sageserve_env.leaderboard.finding import Refused
@@ -65,7 +65,7 @@ def replay(env: FleetEnv, line: Logged) -> Row:
     Raises:
         Refused: An action cannot be carried out, there are too few or too many, or something else came of them.
     """
-    begun_s, outcomes, terms = time.perf_counter(), Rolling(), []
+    begun_s, terms = time.perf_counter(), []
     env.reset(seed=line.seed, options=line.episode)
     steps, is_over = unpacked(line.log), False
     for number, said in enumerate(steps):
@@ -75,10 +75,9 @@ def replay(env: FleetEnv, line: Logged) -> Row:
             )
         is_over, info = carry_out(env, said, number)
         terms.append([info[name] for name in TERMS])
-    outcomes.add(terms)  # all at once is the same digest, and quicker
     if not is_over:
         raise Refused("steps", f"the episode is not over after the {len(steps)} decisions of the log; keep what was written")
-    if outcomes.hexdigest() != line.outcomes:
+    if rolled(terms) != line.outcomes:
         raise Refused(
             "outcomes", "what comes of its actions has another digest than it gives; keep what was written, or evaluate anew"
         )

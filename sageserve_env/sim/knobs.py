@@ -120,18 +120,18 @@ def check_values(name: str, given: Any, shape: tuple[int, ...]) -> None:
     if values.dtype.kind not in "iuf":
         raise InputError(f"knob {name} has dtype {values.dtype}; give numbers")
     least, most = RANGES[name]
-    bad = np.argwhere(~((values >= least) & (values <= most)))
-    if len(bad):
-        place = tuple(int(i) for i in bad[0])
+    is_good = (values >= least) & (values <= most)
+    if not is_good.all():
+        place = tuple(int(i) for i in np.argwhere(~is_good)[0])
         raise InputError(f"knob {name}{list(place)} = {values[place]} is out of range; give {least:g} to {most:.10g}")
-    if name in ("floor", "cap") and np.any(values % 1):
+    if name in ("floor", "cap") and values.dtype.kind == "f" and np.any(values % 1):
         raise InputError(f"knob {name} holds a number that is not a whole count of instances; round it")
 
 
 def check_order(lower: str, low: Any, upper: str, high: Any) -> None:
     """Raise InputError where one knob is above another."""
-    bad = np.argwhere(np.asarray(low) > np.asarray(high))
-    if len(bad):
-        place = tuple(int(i) for i in bad[0])
+    is_bad = np.greater(low, high)
+    if is_bad.any():
+        place = tuple(int(i) for i in np.argwhere(is_bad)[0])
         values = f"{lower}{list(place)} = {np.asarray(low)[place]} is above {upper} = {np.asarray(high)[place]}"
         raise InputError(f"knob {values}; lower the one or raise the other")

@@ -43,11 +43,28 @@ def order_code(order: Any) -> Array:
     return np.array(ADMISSION_ORDERS.index(order) if order in ADMISSION_ORDERS else -1)
 
 
+def said_of(knobs: Knobs) -> Said:
+    """A controller's decision by name."""
+    return {name: np.asarray(getattr(knobs, name)) for name in KNOBS} | {ORDER: order_code(knobs.admission_order)}
+
+
 def digested(said: Said) -> Array:
     """What of a decision goes into the rolling digest: all of it, as one array."""
     if ACTION in said:
         return said[ACTION]
     return np.concatenate([*(said[name].ravel() for name in sorted(said) if name != ORDER), [said[ORDER]]])
+
+
+def all_digested(arrays: Said) -> Array:
+    """What of the decisions of an episode goes into the rolling digest: :func:`digested` of each, a row for each.
+
+    Args:
+        arrays: By name, the steps along the first axis.
+    """
+    if ACTION in arrays:
+        return arrays[ACTION]
+    names = [*(name for name in sorted(arrays) if name != ORDER), ORDER]
+    return np.concatenate([arrays[name].reshape(len(arrays[name]), -1) for name in names], axis=1, dtype=np.float64)
 
 
 def knobs_of(said: Said) -> Knobs:
@@ -85,6 +102,16 @@ def unpacked(given: Any) -> list[Said]:
     Raises:
         InputError: It is not what :func:`packed` gives.
     """
+    arrays = unpacked_arrays(given)
+    return [{name: array[step] for name, array in arrays.items()} for step in range(given["steps"])]
+
+
+def unpacked_arrays(given: Any) -> Said:
+    """The decisions of an episode by name, the steps along the first axis.
+
+    Raises:
+        InputError: It is not what :func:`packed` gives.
+    """
     try:
         steps, sizes = _sizes(given)
         room = sum(sizes.values())
@@ -99,7 +126,7 @@ def unpacked(given: Any) -> list[Said]:
         code, *shape = given["fields"][name]
         arrays[name] = _decoded(code, data[begin : begin + size], steps).reshape(steps, *shape)
         begin += size
-    return [{name: array[step] for name, array in arrays.items()} for step in range(steps)]
+    return arrays
 
 
 def _sizes(given: Any) -> tuple[int, dict[str, int]]:

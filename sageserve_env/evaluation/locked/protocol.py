@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
@@ -88,3 +90,14 @@ class Rolling:
     def hexdigest(self) -> str:
         """The digest so far."""
         return self._hashed.hexdigest()
+
+
+def rolled(steps: Sequence[Any] | NDArray[Any]) -> str:
+    """The digest of the numbers of all steps: at once, which is quicker and gives the same, where all have one shape."""
+    rolling = Rolling()
+    try:
+        rolling.add(np.asarray(steps, np.float64))
+    except ValueError:  # shapes differ
+        for each in steps:
+            rolling.add(each)
+    return rolling.hexdigest()

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 
 import sageserve_env
 from sageserve_env.errors import InputError, shown
-from sageserve_env.evaluation.locked.actions import digested, unpacked
-from sageserve_env.evaluation.locked.protocol import PROTOCOL, Rolling
+from sageserve_env.evaluation.locked.actions import all_digested, unpacked_arrays
+from sageserve_env.evaluation.locked.protocol import PROTOCOL, rolled
 from sageserve_env.evaluation.locked.result.logs import Logged
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.leaderboard.board import Board, Ground
@@ -46,14 +46,12 @@ def read_line(text: str, submission: Submission) -> Logged:
 def require_log(line: Logged) -> None:
     """Raise Refused unless the actions can be unpacked, are as many as it says, and have their digest."""
     try:
-        steps = unpacked(line.log)
+        said = all_digested(unpacked_arrays(line.log))
     except InputError as error:
         raise Refused("log", str(error)) from None
-    if len(steps) != line.steps:
-        raise Refused("steps", f"steps = {line.steps}, and its log has {len(steps)}; keep what was written")
-    rolling = Rolling()
-    rolling.add([digested(said) for said in steps])
-    if rolling.hexdigest() != line.actions:
+    if len(said) != line.steps:
+        raise Refused("steps", f"steps = {line.steps}, and its log has {len(said)}; keep what was written")
+    if rolled(said) != line.actions:
         raise Refused("actions", "the digest of its actions is not the one that it gives; keep what was written")
 
 

@@ -4,7 +4,10 @@ import numpy as np
 import pytest
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.evaluation.locked.wall.wire import layout, pack, unpack
+from sageserve_env.evaluation.locked.actions import knobs_of, said_of
+from sageserve_env.evaluation.locked.wall.wire import fits, is_packed, layout, pack, unpack
+from sageserve_env.scenarios import load_problem
+from sageserve_env.sim import Knobs
 
 
 def over(told):
@@ -46,3 +49,29 @@ def test_what_goes_over_cannot_be_written_to() -> None:
         assert given[name].flags.writeable
         with pytest.raises(ValueError, match="WRITEABLE"):
             array.setflags(write=True)
+
+
+def test_knobs_come_back_packed() -> None:
+    said = said_of(Knobs.static(load_problem("mini").world(), "EDF"))
+    kind = layout(said)
+    message = pack(said, kind)
+    assert is_packed(message, kind)
+    assert not is_packed(message[:-8], kind)
+    assert knobs_of(unpack(message, kind)).admission_order == "EDF"
+    assert all(np.array_equal(unpack(message, kind)[name], value) for name, value in said.items())
+
+
+@pytest.mark.parametrize(
+    ("given", "does_fit"),
+    [
+        (np.zeros(3, np.int32), True),
+        (np.zeros(3, np.int64), True),
+        (np.zeros(3), False),  # would lose halves
+        (np.zeros(3, np.uint64), False),
+        (np.zeros(3, bool), False),
+        (np.zeros(2, np.int64), False),
+        (np.full(3, "many"), False),
+    ],
+)
+def test_what_would_lose_something_does_not_fit(given, does_fit: bool) -> None:
+    assert fits({"floor": given}, layout({"floor": np.zeros(3, np.int64)})) == does_fit

@@ -15,7 +15,7 @@ from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.play.briefing import briefing
 from sageserve_env.evaluation.locked.play.measured import Measured, measured
 from sageserve_env.evaluation.locked.play.turns import AgentTurns, ControllerTurns
-from sageserve_env.evaluation.locked.protocol import Episode, Limits, Rolling, policy_seed
+from sageserve_env.evaluation.locked.protocol import Episode, Limits, policy_seed, rolled
 from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
 from sageserve_env.scenarios import Scenario
@@ -91,12 +91,11 @@ class Row:
 
 @dataclass
 class Course:
-    """An episode under way: the next decision (-1: none was asked for), decisions, digests and times so far."""
+    """An episode under way: the next decision (-1: none was asked for), decisions, terms and times so far."""
 
     step: int = -1
     said: list[Said] = field(default_factory=list)
-    actions: Rolling = field(default_factory=Rolling)
-    outcomes: Rolling = field(default_factory=Rolling)
+    terms: list[list[float]] = field(default_factory=list)
     reset_s: float = 0.0
     thought_s: float = 0.0
     decisions_s: list[float] = field(default_factory=list)
@@ -128,25 +127,24 @@ def play_locked(
         observation, _ = env.reset(seed=seed, options=dict(episode))
         player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
         process.load()
-        begin(env, process, player, known, episode, limits, is_bound, course)
+        begin(env, process, player, episode, limits, is_bound, course)
         course.step = 0
         while not is_over:
             since_s = time.perf_counter()
             course.said.append(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
-            course.actions.add(digested(course.said[-1]))
             course.decisions_s.append(time.perf_counter() - since_s)
             course.thought_s += course.decisions_s[-1]
             if course.thought_s > limits.episode_s:
                 raise PolicyFailure("TimeLimit", f"its decisions took more than {limits.episode_s:g} s together")
             is_over, info = player.follow()
-            course.outcomes.add([info[name] for name in TERMS])
+            course.terms.append([info[name] for name in TERMS])
             course.step += 1
     except PolicyFailure as error:
         failure = Failure(course.step, error.kind, error.message)
     finally:
         process.close()
     score = episode_score(env)
-    digests = course.actions.hexdigest(), course.outcomes.hexdigest()
+    digests = rolled([digested(said) for said in course.said]), rolled(course.terms)
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
     terms, log = dict(score.terms), packed(course.said) if failure is None else None
     return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(env), *digests, times, failure, log=log)
@@ -156,7 +154,6 @@ def begin(
     env: FleetEnv,
     process: PolicyProcess,
     player: AgentTurns | ControllerTurns,
-    known: Described,
     episode: Episode,
     limits: Limits,
     is_bound: bool,
@@ -170,12 +167,12 @@ def begin(
     problem, played = env.setup.problem, env.episode
     seed = policy_seed(problem, episode)
     since_s = time.perf_counter()
-    if known.kind == "agent":
+    if isinstance(player, AgentTurns):
         process.ask(limits.reset_s, "begin_agent", seed, player.layout)
     elif is_bound:
         scenario = Scenario(problem.name, env.setup.world, played.workload, problem.control_interval_s)
         future = played.workload, played.workload_seed
-        process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout)
+        process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout, player.reply)
     else:
-        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout)
+        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout, player.reply)
     course.reset_s = time.perf_counter() - since_s

@@ -8,7 +8,7 @@ import numpy as np
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Said, order_code
+from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Said, knobs_of, order_code, said_of
 from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.wall.wire import layout
 from sageserve_env.sim import Knobs
@@ -56,6 +56,8 @@ class ControllerTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
         self._env, self._process = env, process
         self.layout = layout(vars(env.telemetry()))
+        held = said_of(Knobs.static(env.setup.world))
+        self.reply = layout({name: array.astype(np.result_type(array, np.int64)) for name, array in held.items()})
         self._said: Any = None
 
     def decide(self, limit_s: float) -> Said:
@@ -64,7 +66,7 @@ class ControllerTurns:
         Raises:
             PolicyFailure: There are none in time.
         """
-        said = self._process.turn(limit_s, vars(self._env.telemetry()), self.layout)
+        said = self._process.turn(limit_s, vars(self._env.telemetry()), self.layout, self.reply)
         if said is not self._said:
             self._said, self._knobs, self._decided = said, *as_knobs(said)
         return self._decided
@@ -90,6 +92,8 @@ def as_knobs(said: Any) -> tuple[Knobs, Said]:
     """
     if not isinstance(said, dict) or set(said) != KNOBS:
         raise PolicyFailure("Nonsense", "what it decided are no knobs")
+    if isinstance(said[ORDER], np.ndarray):  # they came packed
+        return knobs_of(said), said
     values = {name: as_array(value) for name, value in said.items() if name != ORDER}
     return Knobs(**values, admission_order=said[ORDER]), {**values, ORDER: order_code(said[ORDER])}
 

@@ -14,13 +14,11 @@ from multiprocessing import get_all_start_methods, get_context
 from threading import Event, Thread
 from typing import Any
 
-import numpy as np
-
 from sageserve_env.errors import printable
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.protocol import Limits
 from sageserve_env.evaluation.locked.wall import worker
-from sageserve_env.evaluation.locked.wall.wire import Told, pack
+from sageserve_env.evaluation.locked.wall.wire import Layout, Told, is_packed, pack, unpack
 
 LONGEST_ANSWER = 1 << 24
 """Bytes."""
@@ -74,7 +72,8 @@ class PolicyProcess:
         self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
         self._process = context.Process(target=worker.serve, args=(theirs, entrant), daemon=True)
         self._limits, self._due_s, self._is_late, self._is_closed = limits, math.inf, False, Event()
-        self._heard, self._understood = b"", None
+        self._heard = b""
+        self._understood: Any = None
         self._process.start()
         theirs.close()
         self._watch = Thread(target=self._end_when_late, daemon=True)
@@ -105,24 +104,25 @@ class PolicyProcess:
         """
         return self._answer(limit_s, task, pickle.dumps((task, arguments), protocol=5))
 
-    def turn(self, limit_s: float, told: Told, layout: np.dtype[Any]) -> Any:
+    def turn(self, limit_s: float, told: Told, layout: Layout, reply: Layout | None = None) -> Any:
         """Ask for a decision, as :meth:`ask` does.
 
         Args:
             limit_s: Seconds that it may take.
             told: What the policy sees.
             layout: Of that, as the episode was begun with.
+            reply: Of a decision that comes packed; any other comes as plain JSON.
 
         Raises:
             PolicyFailure: There is none.
         """
-        return self._answer(limit_s, "a decision", pack(told, layout))
+        return self._answer(limit_s, "a decision", pack(told, layout), reply)
 
-    def _answer(self, limit_s: float, task: str, message: bytes) -> Any:
+    def _answer(self, limit_s: float, task: str, message: bytes, reply: Layout | None = None) -> Any:
         self._due_s = time.monotonic() + limit_s
         try:
             self._connection.send_bytes(message)
-            answer = self._read(self._connection.recv_bytes(LONGEST_ANSWER))
+            answer = self._read(self._connection.recv_bytes(LONGEST_ANSWER), reply)
         except (EOFError, OSError):
             if self._is_late:
                 raise PolicyFailure("TimeLimit", f"{task} took more than {limit_s:g} s") from None
@@ -137,10 +137,14 @@ class PolicyProcess:
             raise PolicyFailure(str(answer["raised"]), str(answer.get("message", "")), bool(answer.get("is_ours")))
         return answer["said"]
 
-    def _read(self, message: bytes) -> Any:
+    def _read(self, message: bytes, reply: Layout | None) -> Any:
         """What a message says: the same object where it says again what the last one said."""
         if message != self._heard:
-            self._heard, self._understood = b"", json.loads(message)
+            self._heard = b""
+            if reply is not None and is_packed(message, reply):
+                self._understood = {"said": unpack(message, reply)}
+            else:
+                self._understood = json.loads(message)
             self._heard = message
         return self._understood
 

@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.actions import KNOBS
+from sageserve_env.evaluation.locked.actions import KNOBS, ORDER, said_of
 from sageserve_env.evaluation.locked.entrant import Entrant, described
-from sageserve_env.evaluation.locked.wall.wire import TURN, unpack
+from sageserve_env.evaluation.locked.wall.wire import TURN, Layout, fits, pack, unpack
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -36,18 +36,24 @@ def serve(connection: Connection, entrant: Entrant) -> None:
     played = Played(entrant)
     with hushed(), suppress(EOFError):
         while True:
-            connection.send_bytes(answer(played, connection.recv_bytes()).encode())
+            connection.send_bytes(answer(played, connection.recv_bytes()))
 
 
-def answer(played: Played, message: bytes) -> str:
-    """What a policy says to a message, or what it raised, as JSON."""
+def answer(played: Played, message: bytes) -> bytes:
+    """What a policy says to a message, or what it raised: JSON, or a packed decision."""
     try:
         if message.startswith(TURN):
-            return json.dumps({"said": played.turn(message)})
+            said = played.turn(message)
+            return said if isinstance(said, bytes) else as_json(said=said)
         task, arguments = pickle.loads(message)
-        return json.dumps({"said": getattr(played, task)(*arguments)})
+        return as_json(said=getattr(played, task)(*arguments))
     except BaseException as error:
-        return json.dumps({"raised": type(error).__name__, "message": _message(error), "is_ours": isinstance(error, InputError)})
+        return as_json(raised=type(error).__name__, message=_message(error), is_ours=isinstance(error, InputError))
+
+
+def as_json(**facts: Any) -> bytes:
+    """A message of plain JSON."""
+    return json.dumps(facts).encode()
 
 
 class Played:
@@ -57,25 +63,28 @@ class Played:
         self._entrant = entrant
         self._policy: Any = None
         self._turn: Callable[[Any], Any]
-        self._layout: np.dtype[Any]
+        self._layout: Layout
+        self._reply: Layout
 
     def load(self) -> dict[str, Any]:
         """Make the policy; the fields of :class:`~sageserve_env.evaluation.locked.entrant.Described`."""
         self._policy = self._entrant.load()
         return asdict(described(self._policy, self._entrant))
 
-    def begin_agent(self, seed: int, layout: np.dtype[Any]) -> None:
+    def begin_agent(self, seed: int, layout: Layout) -> None:
         """Begin an episode of an agent; layout: of what it is told in each turn."""
         self._turn, self._layout = self._act, layout
         self._policy.reset(seed)
 
-    def begin_controller(self, scenario: Scenario, seed: int, future: tuple[Workload, int] | None, layout: np.dtype[Any]) -> None:
-        """Begin an episode of a controller; a bound is shown the future.
+    def begin_controller(
+        self, scenario: Scenario, seed: int, future: tuple[Workload, int] | None, layout: Layout, reply: Layout
+    ) -> None:
+        """Begin an episode of a controller; a bound is shown the future. Layouts: of telemetry, and of knobs.
 
         Raises:
             InputError: It wants another fleet.
         """
-        self._turn, self._layout = self._decide, layout
+        self._turn, self._layout, self._reply = self._decide, layout, reply
         prepare = getattr(self._policy, "prepare", None)
         if prepare is not None and prepare(scenario.world) != scenario.world:
             raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
@@ -91,8 +100,8 @@ class Played:
         """An agent's action, as a list or number."""
         return np.asarray(self._policy.act(told["observation"], told["mask"])).tolist()
 
-    def _decide(self, told: dict[str, Any]) -> dict[str, Any]:
-        """A controller's knobs, each as a list or text.
+    def _decide(self, told: dict[str, Any]) -> bytes | dict[str, Any]:
+        """A controller's knobs, packed; or, where they have not the shapes of knobs or are no numbers, as lists and text.
 
         Raises:
             TypeError: It decided something else.
@@ -100,6 +109,9 @@ class Played:
         knobs = self._policy.decide(Telemetry(**told))
         if not isinstance(knobs, Knobs):
             raise TypeError(f"decide() gave a {type(knobs).__name__}, not Knobs")
+        said = said_of(knobs)
+        if said[ORDER] >= 0 and fits(said, self._reply):
+            return pack(said, self._reply)
         return {name: np.asarray(getattr(knobs, name)).tolist() for name in KNOBS}
 
 
