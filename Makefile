@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PYTEST_ARGS ?=
 GROUPS ?=
+SAMPLE ?= 2
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -q -c constraints.txt
@@ -11,7 +12,7 @@ MANIFEST := pyproject.toml constraints.txt
 TORCH := $(shell grep '^torch==' constraints.txt)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test page-test verify lint drill agents reproduce compatibility clean
+.PHONY: help demo test page-test verify verify-all lint drill agents reproduce compatibility clean
 .DELETE_ON_ERROR:
 
 help: ## List the targets
@@ -31,7 +32,11 @@ page-test: $(VENV)/.installed-test ## Test the leaderboard's pages in Chromium, 
 	@echo "==> pytest tests/leaderboard/page"
 	@$(BIN)/python -m pytest -n 0 tests/leaderboard/page $(PYTEST_ARGS)
 
-verify: $(VENV)/.installed-test ## Play every entry of the leaderboard again: its tables must come of it
+verify: $(VENV)/.installed-test ## Check every entry of the leaderboard, and play SAMPLE episodes of each again
+	@echo "==> sageserve leaderboard verify --sample $(SAMPLE) --workers 2"
+	@$(BIN)/sageserve leaderboard verify --sample $(SAMPLE) --workers 2
+
+verify-all: $(VENV)/.installed-test ## Play every episode of the leaderboard again: its tables must come of it
 	@echo "==> sageserve leaderboard verify --check --workers 2"
 	@$(BIN)/sageserve leaderboard verify --check --workers 2 --quiet
 

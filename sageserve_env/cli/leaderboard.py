@@ -12,6 +12,7 @@ from sageserve_env.cli.options import QuietOption
 if TYPE_CHECKING:
     from sageserve_env.leaderboard.board import Board
     from sageserve_env.leaderboard.finding import Finding
+    from sageserve_env.leaderboard.sampling import Draw
     from sageserve_env.leaderboard.tables.standings import Ranking
 
 app = typer.Typer(help="Submit, verify and rank policies; scores are computed from replayed actions.", no_args_is_help=True)
@@ -46,6 +47,13 @@ def verify(
     names: Annotated[list[str] | None, typer.Argument(metavar="NAME", help="Only these; no table is written.")] = None,
     board: BoardOption = Path("leaderboard"),
     check: Annotated[bool, typer.Option("--check", help="Write no table; those in the board must be right.")] = False,
+    sample: Annotated[
+        int | None,
+        typer.Option("--sample", metavar="N", help="Only N episodes of each row that is as it was verified; writes no table."),
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", metavar="N", help="Of the draw of --sample, to repeat one; else nobody knows it.")
+    ] = None,
     workers: WorkersOption = 1,
     quiet: QuietOption = False,
 ) -> None:
@@ -53,15 +61,17 @@ def verify(
 
     Example: sageserve leaderboard verify --check --workers 2
     """
-    from sageserve_env.cli.console import output, progress, wrote
+    from sageserve_env.cli.console import note, output, progress, wrote
     from sageserve_env.leaderboard.report import verified_table
     from sageserve_env.leaderboard.tables.tree import write_tables
     from sageserve_env.leaderboard.verify import verify as verify_board
 
-    chosen, given = read_board(board), names or []
+    chosen, given, draw = read_board(board), names or [], drawn(sample, seed)
     with progress("replaying", "episodes", None, quiet) as report:
-        found = verify_board(chosen, given, workers=workers, checks_tables=check, report=report)
-    if not check and not given:
+        found = verify_board(chosen, given, workers=workers, checks_tables=check or draw is not None, draw=draw, report=report)
+    if draw is not None and (found.findings or not quiet):
+        note(f"{draw.episodes} of each row's episodes drawn by --seed {draw.seed}")
+    if not check and not given and draw is None:
         for path in write_tables(chosen, found.tables):
             wrote(path, ", of a problem that is no more")
     if not quiet:
@@ -140,6 +150,22 @@ def build(
         written = build_pages(chosen, out, workers=workers, report=report)
     if not quiet:
         wrote(written[0], f" and {len(written) - 1} more pages")
+
+
+def drawn(sample: int | None, seed: int | None) -> Draw | None:
+    """The draw of a sample; None where all is played.
+
+    Raises:
+        InputError: There is a seed, and nothing to draw.
+    """
+    from sageserve_env.errors import InputError
+    from sageserve_env.leaderboard.sampling import Draw
+
+    if sample is None:
+        if seed is not None:
+            raise InputError(f"--seed = {seed} draws nothing; add --sample N")
+        return None
+    return Draw(sample) if seed is None else Draw(sample, seed)
 
 
 def rank_verified(board: Board, env: str) -> Ranking:

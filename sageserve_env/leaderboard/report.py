@@ -22,9 +22,11 @@ def findings_table(findings: Sequence[Finding]) -> TextTable:
 
 def verified_table(found: Verification) -> TextTable:
     """What was verified."""
-    table = TextTable("Verified", ["id"], ["entries", "episodes"])
+    table = TextTable("Verified", ["id"], ["entries", "episodes", "replayed"])
     for env, rows in found.tables.items():
-        table.add_row(env, str(len(rows.entries)), str(sum(len(entry.episodes) for entry in rows.entries)))
+        table.add_row(
+            env, str(len(rows.entries)), str(sum(len(entry.episodes) for entry in rows.entries)), str(found.replayed[env])
+        )
     old = ", ".join(f"{name} ({env})" for name, env in found.old)
     table.caption = f"{found.simulated_s:.1f} s of replays" + (f"; in frozen tables only: {old}" if old else "")
     return table

@@ -1,22 +1,25 @@
-"""Verification: every action log is played again, and what comes of it is the table. No code of a policy runs."""
+"""Verification: action logs are played again, and what comes of it is the table. No code of a policy runs."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.protocol import PROTOCOL
+from sageserve_env.evaluation.locked.protocol import PROTOCOL, Episode
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.leaderboard.board import Board
 from sageserve_env.leaderboard.finding import Finding, Refused
 from sageserve_env.leaderboard.replay import Job, replay_all
 from sageserve_env.leaderboard.rules import canary_findings, copy_findings, null_findings, team_findings
+from sageserve_env.leaderboard.sampling import Draw
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
+from sageserve_env.leaderboard.submission.episodes import MOST_LINES
 from sageserve_env.leaderboard.submission.folder import EPISODES
 from sageserve_env.leaderboard.submission.record import AGENT
 from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedEpisode, VerifiedTable, sorted_entries
-from sageserve_env.leaderboard.tables.tree import frozen_tables, is_frozen, table_findings
+from sageserve_env.leaderboard.tables.tree import frozen_tables, is_frozen, table_findings, verified_rows
 from sageserve_env.world.checks import require_count
 
 MOST_WORKERS = 256
@@ -32,12 +35,14 @@ class Verification:
     Attributes:
         findings: What is wrong, in order of the place.
         tables: Of each id, what the replays give.
+        replayed: Episodes of each id that were played again.
         old: Entries of problems that are no more, as (entry, id): in frozen tables, and in no other.
         simulated_s: Seconds in replays, all workers together.
     """
 
     findings: list[Finding] = field(default_factory=list)
     tables: dict[str, VerifiedTable] = field(default_factory=dict)
+    replayed: Counter[str] = field(default_factory=Counter)
     old: list[tuple[str, str]] = field(default_factory=list)
     simulated_s: float = 0.0
 
@@ -48,6 +53,7 @@ def verify(
     *,
     workers: int = 1,
     checks_tables: bool = False,
+    draw: Draw | None = None,
     report: Report = lambda done, jobs: None,
 ) -> Verification:
     """Play the action logs of a board again, and compute all numbers from that.
@@ -57,12 +63,16 @@ def verify(
         names: Only these submissions: nothing is said of tables and canaries, and no table is to be written then.
         workers: Episodes at a time; changes no result.
         checks_tables: Compare the tables with those in the board.
+        draw: Which episodes are played again, where not all are: the tables hold what was verified before of the others, so they
+            are to be compared, and not to be written.
         report: Told of every episode.
 
     Raises:
         InputError: There is no such board or submission, or a number is out of range.
     """
     require_count("workers", workers, 1, MOST_WORKERS)
+    if draw is not None:
+        require_count("sample", draw.episodes, 1, MOST_LINES)
     known = board.names()
     for name in names:
         if name not in known:
@@ -73,24 +83,31 @@ def verify(
     found.findings += [finding for entry in chosen for finding in entry.findings]
     agents = [entry for entry in chosen if entry.submission is not None and entry.submission.kind == AGENT]
     found.findings += [finding for entry in agents for finding in copy_findings(entry, entries)]
-    play_current(board, chosen, found, workers, report)
+    play_current(board, chosen, found, workers, report, draw)
     if not names:
         judge(board, entries, found, checks_tables)
     found.findings.sort()
     return found
 
 
-def play_current(board: Board, entries: Sequence[Entry], found: Verification, workers: int, report: Report) -> None:
-    """Play again what was played on the problems as they are, and make the tables of it."""
+def play_current(
+    board: Board, entries: Sequence[Entry], found: Verification, workers: int, report: Report, draw: Draw | None = None
+) -> None:
+    """Play again what was played on the problems as they are, or what is drawn of it, and make the tables of it."""
+    verified = {} if draw is None else verified_rows(board)
     played: dict[tuple[str, str], list[VerifiedEpisode]] = {}
+    jobs: list[Job] = []
     current = [(entry, env) for entry in entries for env in entry.episodes if entry.is_current(env, board)]
-    jobs = [job for entry, env in current for job in jobs_of(entry, env, board)]
+    for entry, env in current:
+        played[entry.name, env] = [] if draw is None else draw.spared(entry, env, verified.get((env, entry.name)))
+        jobs += jobs_of(entry, env, board, [each.episode for each in played[entry.name, env]])
     for job, row in replay_all(jobs, workers, lambda done: report(done, len(jobs))):
         if isinstance(row, Refused):
             place = f"{job.line.env}, day {job.line.day}, variant {job.line.variant}"
             found.findings.append(Refused(row.kind, f"{place}: {row}").at(f"submissions/{job.entry}/{EPISODES}"))
         else:
-            played.setdefault((job.entry, job.line.env), []).append(VerifiedEpisode.of(row))
+            played[job.entry, job.line.env].append(VerifiedEpisode.of(row))
+            found.replayed[job.line.env] += 1
             found.simulated_s += row.times["wall_s"]
     for env in board.ids:
         mine = [entry for entry in entries if len(played.get((entry.name, env), ())) == len(entry.episodes.get(env, ())) > 0]
@@ -98,11 +115,11 @@ def play_current(board: Board, entries: Sequence[Entry], found: Verification, wo
             found.tables[env] = table_of(env, {entry.name: (entry, played[entry.name, env]) for entry in mine}, board)
 
 
-def jobs_of(entry: Entry, env: str, board: Board) -> Iterator[Job]:
+def jobs_of(entry: Entry, env: str, board: Board, spared: Sequence[Episode] = ()) -> Iterator[Job]:
     """What is to be played again of an entry's id."""
     assert entry.submission is not None
     view = entry.submission.entries[env].view
-    for line in entry.episodes[env]:
+    for line in (line for line in entry.episodes[env] if line.episode not in spared):
         yield Job(entry.name, line, view, board.ground(env).problem)
 
 
@@ -112,8 +129,9 @@ def table_of(env: str, played: dict[str, tuple[Entry, list[VerifiedEpisode]]], b
     for entry, episodes in played.values():
         given, package = entry.submission, entry.episodes[env][0].package
         assert given is not None
+        view = given.entries[env].view
         ordered = tuple(sorted(episodes, key=lambda each: ground.held_out.index(each.episode)))
-        rows.append(VerifiedEntry(entry.name, given.kind, given.team, package, ordered))
+        rows.append(VerifiedEntry(entry.name, given.kind, given.team, package, view, ordered))
     head = env, ground.problem.name, PROTOCOL, *ground.digests, EPISODE_SEED, len(ground.held_out)
     return VerifiedTable(*head, sorted_entries(rows))
 

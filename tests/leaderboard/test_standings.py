@@ -24,7 +24,7 @@ def entry(name: str, usd: float, late: int = 0, kind: str = "agent", spread: flo
             "attainable_iw_f": 100.0,
         }
         episodes.append(VerifiedEpisode(f"day-{number % 4}", number // 4, 3, False, terms, {}, "a", "b"))
-    return VerifiedEntry(name, kind, "team", "0.1.0", tuple(episodes))
+    return VerifiedEntry(name, kind, "team", "0.1.0", {}, tuple(episodes))
 
 
 def table(*entries: VerifiedEntry) -> VerifiedTable:

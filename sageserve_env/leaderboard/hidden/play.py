@@ -68,7 +68,8 @@ def play_hidden(
         if failure is not None:
             failed[entry.name] = failure
         else:
-            rows.append(VerifiedEntry(entry.name, entry.kind, entry.team, __version__, tuple(map(VerifiedEpisode.of, played))))
+            episodes, view = tuple(map(VerifiedEpisode.of, played)), entry.entries[env].view
+            rows.append(VerifiedEntry(entry.name, entry.kind, entry.team, __version__, view, episodes))
     return hidden_table(env, split, ground, rows), failed
 
 

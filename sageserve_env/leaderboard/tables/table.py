@@ -17,7 +17,7 @@ from sageserve_env.identity import digest
 from sageserve_env.leaderboard.canaries import pin_of
 from sageserve_env.writing import write_rows
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class VerifiedEntry:
         kind: ``reference``, ``agent`` or ``bound``.
         team: Of the submission.
         package: Version that it was evaluated with, as it says.
+        view: What it chose of its environment, in which its actions are carried out.
         episodes: In the order of the protocol.
     """
 
@@ -82,6 +83,7 @@ class VerifiedEntry:
     kind: str
     team: str
     package: str
+    view: dict[str, Any]
     episodes: tuple[VerifiedEpisode, ...]
 
     @property

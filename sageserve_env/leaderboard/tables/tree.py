@@ -11,7 +11,7 @@ from sageserve_env.leaderboard.board import OLD, VERIFIED, Board
 from sageserve_env.leaderboard.finding import Finding
 from sageserve_env.leaderboard.rules import did
 from sageserve_env.leaderboard.submission.entry import Entry
-from sageserve_env.leaderboard.tables.table import VerifiedTable, read_table
+from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedTable, read_table
 from sageserve_env.writing import write_text
 
 
@@ -107,6 +107,14 @@ def readable(path: Path) -> VerifiedTable | None:
 def is_of_now(table: VerifiedTable, board: Board) -> bool:
     """Whether a table is of an id as that is now."""
     return table.env in board.ids and table.digests == board.ground(table.env).digests
+
+
+def verified_rows(board: Board) -> dict[tuple[str, str], VerifiedEntry]:
+    """Rows of the tables of problems as they are now, by id and name; those of a table that was edited are left out."""
+    tables = [readable(path) for path in sorted(board.verified.glob("*.json"))]
+    return {
+        (table.env, row.name): row for table in tables if table is not None and is_of_now(table, board) for row in table.entries
+    }
 
 
 def write_pins(board: Board, tables: dict[str, VerifiedTable]) -> None:
