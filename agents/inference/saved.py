@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import zipfile
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
@@ -18,6 +17,7 @@ from agents.inference.kinds import KINDS, SavedAgent
 from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.evaluation.locked.protocol import problem_digest
 from sageserve_env.evaluation.saved import CARD, WEIGHTS
+from sageserve_env.reading import read_json
 from sageserve_env.registration import IDS, problem_name
 from sageserve_env.scenarios import load_problem
 from sageserve_env.writing import whole_folder, write_rows
@@ -116,12 +116,7 @@ def read_card(folder: Path) -> dict[str, Any]:
         InputError: It cannot be read, or is of another format, another kind, or another problem than the package's.
     """
     path = folder / CARD
-    try:
-        card = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read ({error.strerror}); give the folder of a saved agent") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"'{path}' is no JSON; give the folder of a saved agent") from None
+    card: dict[str, Any] = read_json(path, "give the folder of a saved agent")
     if not isinstance(card, dict) or [name for name in HEAD if name not in card]:
         raise InputError(f"'{path}' is no card of a saved agent: it needs {', '.join(HEAD)}; give another folder")
     if card["format"] != FORMAT:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError, shown
+from sageserve_env.reading import read_json
 
 GROUP = "sageserve.agents"
 """Entry points of this group load saved agents: functions of a folder, or of a name that begins with the entry point's own and a
@@ -53,10 +54,7 @@ class SavedFolder:
             InputError: It is no JSON object.
         """
         path = self.folder / CARD
-        try:
-            card = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, RecursionError):
-            card = None
+        card = read_json(path, "give the folder of a saved agent")
         if not isinstance(card, dict):
             raise InputError(f"'{path}' is no JSON object; give the folder of a saved agent")
         return card

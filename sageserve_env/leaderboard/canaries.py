@@ -13,11 +13,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.play.anchors import PLANS, REACTIVE
 from sageserve_env.evaluation.policy import installed_policies, is_tuned
 from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.tuned import shipped
+from sageserve_env.reading import read_json
 from sageserve_env.scenarios import Problem
 
 PINS = Path(__file__).with_name("canaries.json")
@@ -93,8 +93,5 @@ def read_pins(path: Path) -> dict[str, dict[str, Any]]:
     """
     if not path.is_file():
         return {}
-    try:
-        pins: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        raise InputError(f"'{path}' is no JSON; run leaderboard/enter_references.py") from None
+    pins: dict[str, dict[str, Any]] = read_json(path, "run leaderboard/enter_references.py")
     return pins

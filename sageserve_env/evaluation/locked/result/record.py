@@ -12,6 +12,7 @@ from typing import Any
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.locked.result.summary import counts, summary
+from sageserve_env.reading import read_json
 from sageserve_env.writing import write_rows
 
 SCHEMA = Path(__file__).with_name("schema.json")
@@ -65,12 +66,7 @@ def read_evaluation(path: Path) -> Evaluation:
     Raises:
         InputError: It is none.
     """
-    try:
-        facts = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"'{path}' cannot be read ({error.strerror}); give a result of sageserve evaluate") from None
-    except (ValueError, RecursionError):
-        raise InputError(f"'{path}' is no JSON; give a result of sageserve evaluate") from None
+    facts = read_json(path, "give a result of sageserve evaluate")
     wrong = next(violations(facts, schema()), None)
     if wrong is not None:
         raise InputError(f"'{path}' is no result of sageserve evaluate: {wrong}; give another file")
