@@ -2,20 +2,28 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from sageserve_env.cli.simulate import policy_options
+from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
+from sageserve_env.evaluation.locked.play.briefing import briefing
 from sageserve_env.evaluation.locked.result.logs import write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
+from sageserve_env.identity import digest
 from sageserve_env.leaderboard.hidden.play import declared, play_hidden
 from sageserve_env.leaderboard.hidden.seeds import COMMITMENT, commitment, new_secret, read_secret
-from sageserve_env.leaderboard.hidden.split import hidden, unplayed
+from sageserve_env.leaderboard.hidden.sources import YearWindow, unplayed
+from sageserve_env.leaderboard.hidden.split import hidden
 from sageserve_env.leaderboard.submission.pack import as_yaml
 from sageserve_env.leaderboard.submission.record import command
 from sageserve_env.leaderboard.tables.standings import ranking
 from sageserve_env.scenarios import load_problem
+from sageserve_env.scenarios.perturbation import Perturbation
+from sageserve_env.workload.sources.curves import curve
+from sageserve_env.workload.sources.o365 import O365Week
 from tests.cli.conftest import refused, run
 from tests.leaderboard.sample import ABOUT, ID, MINE, OTHER, short
 
@@ -23,10 +31,10 @@ __all__ = ["refused", "run"]
 
 SECRET = [11, 12, 13]
 
-WITH_ONE = ("mini", "day", "burst", "storm", "globe")
+OF_CURVES, OF_HOURS = ("mini", "day", "burst", "storm", "globe"), ("paper", "scale2025")
 
 
-@pytest.mark.parametrize("name", WITH_ONE)
+@pytest.mark.parametrize("name", OF_CURVES)
 def test_it_plays_what_no_public_split_plays(name: str) -> None:
     problem = load_problem(name)
     split = hidden(problem, SECRET)
@@ -40,10 +48,67 @@ def test_it_plays_what_no_public_split_plays(name: str) -> None:
     assert split.problem.splits[:2] == problem.splits[:2]
 
 
-@pytest.mark.parametrize("name", ["week", "azure", "paper", "scale2025"])
-def test_where_nothing_is_left_there_is_none(name: str) -> None:
+def test_where_nothing_is_left_there_is_none() -> None:
+    with pytest.raises(InputError, match="Week-v0 has no hidden split"):
+        hidden(load_problem("week"), SECRET)
     with pytest.raises(InputError, match="has no hidden split"):
-        hidden(load_problem(name), SECRET)
+        new_secret([load_problem("week")])
+
+
+@pytest.mark.parametrize("name", OF_HOURS)
+def test_the_requests_of_the_paper_come_when_another_week_has_them(name: str) -> None:
+    """Each model as many as in its own week, in the shape of the curve; the public windows as they were."""
+    problem = load_problem(name)
+    split = hidden(problem, SECRET)
+    source, week = split.problem.source, O365Week(models=dict(problem.source.renamed)).intensity
+    for window in split.problem.split("test").windows:
+        assert len(set(window.curves)) == len(window.curves) == len(problem.source.models)
+        assert not any(name.startswith("o365") for name in window.curves)
+        played = source.play(window, Perturbation())
+        by_model = dict.fromkeys(problem.source.models, 0.0)
+        for series, rate in zip(played.intensity.series, played.intensity.rate, strict=True):
+            by_model[series.model] = by_model[series.model] + rate
+        total = played.intensity.expected().sum()
+        if problem.source.requests is not None:
+            assert total == pytest.approx(problem.source.requests)
+        first = round(window.start_s / 600.0)
+        for model, name_of_curve in zip(problem.source.models, window.curves, strict=True):
+            shape = curve(name_of_curve)[first : first + 144]
+            np.testing.assert_allclose(by_model[model] / by_model[model].sum(), shape / shape.sum())
+            if problem.source.requests is None:
+                share = [s.model == model for s in week.series]
+                assert by_model[model].mean() / shape.mean() == pytest.approx(week.expected()[share].sum() / week.duration_s)
+    train = problem.split("train").windows[0]
+    mine, own = source.play(train, Perturbation()).intensity, problem.source.play(train, Perturbation()).intensity
+    assert digest(mine) == digest(own)
+
+
+def test_azure_is_a_year_later() -> None:
+    problem = load_problem("azure")
+    split = hidden(problem, list(range(40)))
+    windows = split.problem.split("test").windows
+    assert all(isinstance(window, YearWindow) for window in windows)
+    assert {window.service for window in windows} == {"conv", "code"}
+    assert len({window.start_s for window in windows}) > 30
+    expected = [split.problem.source.play(window, Perturbation()).intensity.expected().sum() for window in windows]
+    assert 200 < min(expected) < max(expected) < 10_000
+    of_2023 = {"conv": 5.5, "code": 2.5}
+    rates = {service: [] for service in of_2023}
+    for window, requests in zip(windows, expected, strict=True):
+        rates[window.service].append(requests / window.span_s)
+    assert all(0.5 < np.mean(rates[service]) / rate < 1.5 for service, rate in of_2023.items())
+
+
+@pytest.mark.parametrize("name", ["azure", "paper"])
+def test_what_is_drawn_can_be_played(name: str) -> None:
+    split = hidden(load_problem(name), SECRET)
+    env = FleetEnv(problem=split.problem, split="test", horizon_s=600.0)
+    for episode, seed in zip(split.episodes, split.seeds, strict=True):
+        env.reset(seed=seed, options=dict(episode))
+        briefing(split.problem, env.episode, 0)
+        while not env.step(env.action_space.sample())[3]:
+            pass
+        assert env.episode_terms["arrived"] > 0
 
 
 def test_seeds_draw_the_episodes() -> None:

@@ -54,6 +54,10 @@ def test_a_submission_has_the_actions_and_no_scores(run, whole, about, tmp_path)
     submission = read_submission((folder / "submission.yaml").read_text())
     assert submission.entries[ID].command == f"sageserve evaluate --policy sageserve_env.leaderboard.nulls:Hold --env {ID}"
     assert submission.entries[ID].policy == "sageserve_env.leaderboard.nulls:Hold"
+    times = [row["times"] for row in json.loads(whole.read_text())["episodes"]]
+    told = submission.entries[ID].decision_ms
+    assert told["mean"] == pytest.approx(1e3 * sum(each["decision_mean_s"] for each in times) / len(times), abs=1e-3)
+    assert told["most"] == pytest.approx(1e3 * max(each["decision_max_s"] for each in times), abs=1e-3)
     assert "usd" not in (folder / "submission.yaml").read_text()
     kept, packed = (read_lines(path) for path in (log_file(whole), folder / "episodes.jsonl.gz"))
     assert kept == packed

@@ -242,6 +242,10 @@ TAMPERINGS = {
         "    command:", "    view: {action_mode: wishes}\n    command:"
     ),
     "a view of other actions": lambda sample: sample.say("    command:", "    view: {action_mode: target}\n    command:"),
+    "a time of decisions that is none": lambda sample: sample.say(
+        "    command:", "    decision_ms: {mean: 1.0, most: .nan}\n    command:"
+    ),
+    "a time of decisions without its mean": lambda sample: sample.say("    command:", "    decision_ms: {most: 1.0}\n    command:"),
     "a path for a name": path_in_the_name,
     "the name of another": lambda sample: sample.say("name: mine", "name: other"),
     "a folder with an odd name": lambda sample: sample.folder().rename(sample.folder("My Entry")),

@@ -14,7 +14,8 @@ from typing import Any
 
 from sageserve_env.errors import InputError
 from sageserve_env.leaderboard.board import Board
-from sageserve_env.leaderboard.hidden.split import SEED_BITS, require_hidden
+from sageserve_env.leaderboard.hidden.sources import hidden_source
+from sageserve_env.leaderboard.hidden.split import SEED_BITS
 from sageserve_env.scenarios import Problem
 
 COMMITMENT = "hidden.json"
@@ -25,9 +26,13 @@ EPISODES = 20
 
 
 def new_secret(problems: Sequence[Problem], episodes: int = EPISODES) -> str:
-    """The text of a file of seeds, from the system's randomness."""
+    """The text of a file of seeds, from the system's randomness.
+
+    Raises:
+        InputError: A problem has no hidden split.
+    """
     for problem in problems:
-        require_hidden(problem)
+        hidden_source(problem)
     seeds = {problem.id: [secrets.randbits(SEED_BITS) for _ in range(episodes)] for problem in problems}
     return json.dumps({"format": FORMAT, "salt": secrets.token_hex(32), "seeds": seeds}, indent=1) + "\n"
 

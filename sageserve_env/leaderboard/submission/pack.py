@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.locked.result.logs import Logged, log_file, logged, with_logs, write_logs
 from sageserve_env.evaluation.locked.result.record import read_evaluation
 from sageserve_env.leaderboard.finding import Refused
@@ -93,8 +94,17 @@ def evaluated(result: Path) -> Evaluated:
     failed = [row.episode for row in rows if row.failure is not None]
     if failed and not policy["is_bound"]:
         raise InputError(f"'{result}': the policy failed in {failed[0]}; only what played every episode can be entered")
-    entered = Entered(command(policy["given"], head["env"], policy["is_bound"]), policy["view"])
-    return Evaluated(head["env"], entered, policy["is_bound"], [logged(head, row) for row in rows if row.failure is None])
+    played = [row for row in rows if row.failure is None]
+    entered = Entered(command(policy["given"], head["env"], policy["is_bound"]), policy["view"], decision_ms(played))
+    return Evaluated(head["env"], entered, policy["is_bound"], [logged(head, row) for row in played])
+
+
+def decision_ms(rows: Sequence[Row]) -> dict[str, float]:
+    """Milliseconds of the decisions of some episodes, of which each counts alike; nothing where there is none."""
+    if not rows:
+        return {}
+    means, longest = [row.times["decision_mean_s"] for row in rows], max(row.times["decision_max_s"] for row in rows)
+    return {"mean": round(1e3 * sum(means) / len(means), 3), "most": round(1e3 * longest, 3)}
 
 
 def read_about(path: Path) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.evaluation.locked.entrant import VIEW
+from sageserve_env.evaluation.locked.protocol import LIMITS
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.world.yaml_file import read_yaml
 
@@ -30,6 +31,10 @@ SCORES = re.compile(
 TEXTS = ("name", "who", "team", "license", "kind", "about", "training_budget", "tuned_on")
 
 
+DECISION_MS = {"mean", "most"}
+"""What may be told of the time of decisions: the mean of all, and the longest."""
+
+
 @dataclass(frozen=True)
 class Entered:
     """How one id is played.
@@ -37,10 +42,13 @@ class Entered:
     Attributes:
         command: ``sageserve evaluate`` with ``--policy`` and ``--env``.
         view: What an agent chose of its environment; see :data:`sageserve_env.evaluation.locked.entrant.VIEW`.
+        decision_ms: Milliseconds of a decision by the names in ``DECISION_MS``, as the submitter measured them; empty where they are
+            not told. No replay gives them.
     """
 
     command: str
     view: dict[str, Any] = field(default_factory=dict)
+    decision_ms: dict[str, float] = field(default_factory=dict)
 
     @property
     def policy(self) -> str:
@@ -142,7 +150,7 @@ def entered(env: str, facts: Any) -> Entered:
     where = f"entries: {env}"
     if not isinstance(facts, dict):
         raise Refused("field", f"{where} is {shown(facts)}; give command, and view where there is one")
-    require_fields({"view": {}, **facts}, {"command", "view"}, where)
+    require_fields({"view": {}, "decision_ms": {}, **facts}, {each.name for each in fields(Entered)}, where)
     require_words(f"{where}: command", facts["command"])
     found, view = facts["command"], facts.get("view", {})
     option(found, "--policy")
@@ -150,7 +158,18 @@ def entered(env: str, facts: Any) -> Entered:
         raise Refused("field", f"{where}: command = {shown(found)} is of another id; give --env {env}")
     if not isinstance(view, dict) or any(type(value) is not VIEW.get(name) for name, value in view.items()):
         raise Refused("view", f"{where}: view = {shown(view)}; it may choose {', '.join(VIEW)}")
-    return Entered(found, view)
+    times = facts.get("decision_ms", {})
+    if not isinstance(times, dict) or (times and set(times) != DECISION_MS) or not all(map(is_time, times.values())):
+        message = (
+            f"{where}: decision_ms = {shown(times)}; give {' and '.join(sorted(DECISION_MS))} in milliseconds, or leave it out"
+        )
+        raise Refused("field", message)
+    return Entered(found, view, times)
+
+
+def is_time(value: Any) -> bool:
+    """Whether a value is a number of milliseconds that a decision may take."""
+    return type(value) in (int, float) and 0 <= value <= 1e3 * LIMITS.decision_s
 
 
 def require_fields(facts: Mapping[str, Any], known: set[str], where: str) -> None:

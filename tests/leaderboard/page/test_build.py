@@ -65,6 +65,13 @@ def test_what_a_submission_says_is_text(site):
     assert not [tag for tag, attributes in page.tags if any(name.startswith("on") for name in attributes)]
 
 
+def test_decision_times_are_the_submitters(site):
+    mine, other = (parsed(site / "mini" / f"{name}.html").words for name in ("mine", "other"))
+    assert "0.42 ms in the mean, 12.5 ms at most; measured by the submitter, not verified" in mine
+    assert "Decision time" in mine
+    assert "Decision time" not in other
+
+
 def test_the_slider_begins_at_the_most_traffic_without_scripts(site):
     words = parsed(site / "mini" / "mine.html").words
     data = json.loads(next(word for word in words if word.startswith('{"times"')))
