@@ -42,8 +42,8 @@ class Entered:
     Attributes:
         command: ``sageserve evaluate`` with ``--policy`` and ``--env``.
         view: What an agent chose of its environment; see :data:`sageserve_env.evaluation.locked.entrant.VIEW`.
-        decision_ms: Milliseconds of a decision by the names in ``DECISION_MS``, as the submitter measured them; empty where they are
-            not told. No replay gives them.
+        decision_ms: Milliseconds of a decision by the names in ``DECISION_MS``, as the submitter measured them; empty where they
+            are not told. No replay gives them.
     """
 
     command: str
