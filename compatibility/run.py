@@ -79,7 +79,9 @@ GROUPS = {
     "rllib": Group(("ray[rllib]==2.60.0", TORCH, PETTINGZOO), ("compatibility/test_rllib.py",)),
     "torchrl": Group(("torchrl==0.14.1", TORCH, PETTINGZOO), ("compatibility/test_torchrl.py",)),
     "tianshou": Group(("tianshou==2.0.1", TORCH), ("compatibility/test_tianshou.py",)),
-    "d3rlpy": Group(("d3rlpy==2.8.1", TORCH), ("compatibility/test_d3rlpy.py",), in_spite_of=("gymnasium==1.4.0",)),
+    "d3rlpy": Group(
+        ("d3rlpy==2.8.1", TORCH), ("compatibility/test_d3rlpy.py",), package=".[datasets]", in_spite_of=("gymnasium==1.4.0",)
+    ),
     "supersuit": Group(("supersuit==3.11.0", TORCH, PETTINGZOO, SB3), ("compatibility/test_supersuit.py",)),
     "minari": Group(("minari[create,hdf5]==0.5.4",), ("compatibility/test_minari.py",), more=("pillow",)),
     "zoo": Group(("rl_zoo3==2.9.2", TORCH, SB3), ("compatibility/test_rl_zoo3.py",)),

@@ -73,9 +73,9 @@ def knobs_of(said: Said) -> Knobs:
     Raises:
         InputError: Its order of admission is none.
     """
-    values, code = {name: value for name, value in said.items() if name != ORDER}, said[ORDER]
-    if code.shape or code not in range(len(ADMISSION_ORDERS)):
-        raise InputError(f"{ORDER} = {shown(code.tolist())} is none; it is the index of one of {', '.join(ADMISSION_ORDERS)}")
+    values, code = {name: value for name, value in said.items() if name != ORDER}, said[ORDER].tolist()
+    if isinstance(code, list) or code not in range(len(ADMISSION_ORDERS)):
+        raise InputError(f"{ORDER} = {shown(code)} is none; it is the index of one of {', '.join(ADMISSION_ORDERS)}")
     return Knobs(**values, admission_order=ADMISSION_ORDERS[int(code)])
 
 
