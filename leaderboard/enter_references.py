@@ -2,8 +2,9 @@
 
 ``python leaderboard/enter_references.py --ids mini day --workers 2`` does it for two ids, without ``--ids`` for all.
 
-It goes on where it was stopped: what ``runs/references`` holds of the present problems, options and plans is not played again, and
-what was entered of other ids stays. A policy whose package ships no options or plans for an id is left out there.
+It goes on where it was stopped: what ``runs/references`` holds of the present problems, options and plans is not played again, what
+was entered of other ids stays, and after each id the board is verified and its tables are written, for which only rows that are new
+or have changed are replayed. A policy whose package ships no options or plans for an id is left out there.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from sageserve_env.evaluation.problems.card import TUNED, TUNED_ON
 from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.canaries import ANCHOR, HINDSIGHT, NULLS, PINS, canaries
 from sageserve_env.leaderboard.rules import canary_findings
+from sageserve_env.leaderboard.sampling import Draw
 from sageserve_env.leaderboard.submission.entry import read_entry
 from sageserve_env.leaderboard.submission.pack import Evaluated, evaluated, write_submission
 from sageserve_env.leaderboard.tables.tree import write_pins, write_tables
@@ -129,12 +131,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--pins", type=Path, default=PINS, metavar="FILE", help="where the canaries are pinned")
     given = parser.parse_args(arguments)
     board = Board(given.board, given.pins)
-    for env in (IDS[problem_name(each)] for each in given.ids):
-        for reference in references(board.ground(env)):
+    by_id = {env: list(references(board.ground(env))) for env in (IDS[problem_name(each)] for each in given.ids)}
+    known = {reference.name for each in by_id.values() for reference in each}
+    if given.only is not None and not known.issuperset(given.only):
+        parser.error(f"--only: {', '.join(sorted(set(given.only) - known))} is none here; choose from {', '.join(sorted(known))}")
+    status = 0
+    for env, found in by_id.items():
+        for reference in found:
             if given.only is None or reference.name in given.only:
                 print(f"{env}: {reference.name} ({reference.policy})", flush=True)
                 enter(reference, board, env, given.runs, given.workers)
-    return finish(board, given.workers)
+        status = finish(Board(given.board, given.pins), given.workers)
+    return status
 
 
 def enter(reference: Reference, board: Board, env: str, runs: Path, workers: int) -> None:
@@ -151,14 +159,15 @@ def enter(reference: Reference, board: Board, env: str, runs: Path, workers: int
 
 
 def finish(board: Board, workers: int) -> int:
-    """Verify all, write the tables, and pin the canaries; the exit status."""
-    found = verify(board, workers=workers)
+    """Verify all, replay what is not as it was verified, write the tables, and pin the canaries; the exit status."""
+    found = verify(board, workers=workers, draw=Draw(0))
     write_tables(board, found.tables)
     write_pins(board, found.tables)
     pinned = Board(board.root, board.pins)
     wrong = [each for each in found.findings if each.kind != "canary"]
     wrong += [each for env, table in found.tables.items() for each in canary_findings(pinned, env, table)]
-    print(*wrong, sep="\n")
+    for each in wrong:
+        print(each, flush=True)
     return 1 if wrong else 0
 
 

@@ -49,7 +49,9 @@ def verify(
     check: Annotated[bool, typer.Option("--check", help="Write no table; those in the board must be right.")] = False,
     sample: Annotated[
         int | None,
-        typer.Option("--sample", metavar="N", help="Only N episodes of each row that is as it was verified; writes no table."),
+        typer.Option(
+            "--sample", metavar="N", help="Only N episodes (from 0) of rows that are as they were verified; writes no table."
+        ),
     ] = None,
     seed: Annotated[
         int | None, typer.Option("--seed", metavar="N", help="Of the draw of --sample, to repeat one; else nobody knows it.")

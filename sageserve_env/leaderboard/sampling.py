@@ -21,7 +21,7 @@ class Draw:
     """Which episodes are played again.
 
     Attributes:
-        episodes: Of each row; all of a row that is not as it was verified.
+        episodes: Of each row, 0 or more; all of a row that is not as it was verified.
         seed: Of the draw; given only to repeat one.
     """
 

@@ -73,3 +73,6 @@ def test_references_are_entered_verified_and_pinned(script, tmp_path, capsys) ->
     assert {path: path.read_bytes() for path in (tmp_path / "runs").rglob("*.json*")} == results
     assert {path: path.read_bytes() for path in (tmp_path / "board").rglob("*") if path.is_file()} == tables
     assert "left out" not in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        script.main([*arguments, "--only", "nobody"])
+    assert "nobody is none here" in capsys.readouterr().err

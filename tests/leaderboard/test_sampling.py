@@ -24,6 +24,8 @@ def test_some_episodes_of_each_row_are_played_and_the_tables_are_the_same(whole)
     assert (found.findings, found.tables) == ([], all_.tables)
     assert (found.replayed[ID], all_.replayed[ID]) == (len(DECIDES), len(DECIDES) * EPISODES)
     assert verify(whole.board(), draw=Draw(99)).replayed == all_.replayed
+    none = verify(whole.board(), draw=Draw(0))
+    assert (none.tables, none.replayed.total()) == (all_.tables, 0)
 
 
 def test_the_seed_decides_which_and_nobody_knows_it(whole) -> None:
@@ -106,6 +108,6 @@ def test_a_sample_writes_no_table_and_names_its_seed(sample, run, refused, monke
 
 
 def test_what_cannot_be_drawn_is_refused(whole, refused) -> None:
-    with pytest.raises(InputError, match="sample = 0"):
-        verify(whole.board(), draw=Draw(0))
+    with pytest.raises(InputError, match="sample = -1"):
+        verify(whole.board(), draw=Draw(-1))
     assert "draws nothing" in refused("leaderboard", "verify", "--board", str(whole.root), "--seed", "3")
