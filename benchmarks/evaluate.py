@@ -16,7 +16,7 @@ from typing import Any
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import introduced
-from sageserve_env.evaluation.locked.play.episode import play_locked
+from sageserve_env.evaluation.locked.play.seat import Job, Seat
 from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, held_out
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
@@ -42,14 +42,17 @@ def measured(name: str, episodes: int) -> dict[str, Any]:
     def in_the_open(episode: Episode) -> None:
         play_policy(env, policy, dict(episode), EPISODE_SEED)
 
+    seat = Seat(Job(entrant, known, problem, LIMITS, is_bound=False, has_anchors=False))
+
     def locked(episode: Episode) -> None:
-        assert play_locked(env, entrant, known, episode, LIMITS, is_bound=False).failure is None
+        assert seat.play(episode).failure is None
 
     open_s = locked_s = 0.0
     for episode in held_out(problem)[:episodes]:
         in_the_open(episode)
         pairs = [(seconds(in_the_open, episode), seconds(locked, episode)) for _ in range(RUNS)]
         open_s, locked_s = open_s + min(each[0] for each in pairs), locked_s + min(each[1] for each in pairs)
+    seat.close()
     n, steps = min(episodes, len(held_out(problem))), env.setup.n_steps
     return {
         "problem": name,

@@ -108,7 +108,14 @@ class Course:
 
 
 def play_locked(
-    env: FleetEnv, entrant: Entrant, known: Described, episode: Episode, limits: Limits, is_bound: bool, seed: int = EPISODE_SEED
+    env: FleetEnv,
+    entrant: Entrant,
+    known: Described,
+    episode: Episode,
+    limits: Limits,
+    is_bound: bool,
+    seed: int = EPISODE_SEED,
+    process: PolicyProcess | None = None,
 ) -> Row:
     """Play an episode with a new process.
 
@@ -120,9 +127,10 @@ def play_locked(
         limits: How long it may take.
         is_bound: Show it the traffic to come.
         seed: Of ``reset``.
+        process: A new one, which ends with the episode; None begins it.
     """
     begun_s, course, failure = time.perf_counter(), Course(), None
-    process, is_over = PolicyProcess(entrant, limits), False
+    process, is_over = process or PolicyProcess(entrant, limits), False
     try:
         observation, _ = env.reset(seed=seed, options=dict(episode))
         player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)

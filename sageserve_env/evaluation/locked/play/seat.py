@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from queue import SimpleQueue
 from typing import Any
@@ -23,6 +23,7 @@ from sageserve_env.evaluation.locked.protocol import (
     held_out,
     problem_digest,
 )
+from sageserve_env.evaluation.locked.wall.process import PolicyProcess
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import Problem
 
@@ -69,22 +70,30 @@ class Job:
 
 
 class Seat:
-    """Plays episodes of a job, one at a time."""
+    """Plays episodes of a job, one at a time; the process of the next begins meanwhile, as that takes as long as many decisions."""
 
     def __init__(self, job: Job) -> None:
         self._job = job
         self._env = environment(job.known, job.entrant, job.problem)
         self._anchors = Anchors.of(self._env) if job.has_anchors else None
+        self._beginning = ThreadPoolExecutor(1)
+        self._next = self._begin()
 
     def play(self, episode: Episode) -> Row:
         """Play an episode, and the anchors in it where they are wanted."""
-        job = self._job
-        row = play_locked(self._env, job.entrant, job.known, episode, job.limits, job.is_bound)
+        job, process, self._next = self._job, self._next.result(), self._begin()
+        row = play_locked(self._env, job.entrant, job.known, episode, job.limits, job.is_bound, process=process)
         return row if self._anchors is None else replace(row, anchors=self._anchors.of_episode(self._env, episode))
 
+    def _begin(self) -> Future[PolicyProcess]:
+        """Begin a process that waits for an episode."""
+        return self._beginning.submit(PolicyProcess, self._job.entrant, self._job.limits)
+
     def close(self) -> None:
-        """Stop the environment's threads."""
+        """Stop the environment's threads, and the process that waits."""
         self._env.close()
+        self._next.result().close()
+        self._beginning.shutdown()
 
 
 def play_here(job: Job, episodes: list[Episode], workers: int) -> Generator[Row, None, None]:
