@@ -96,6 +96,23 @@ def test_nothing_is_carried_from_one_episode_to_the_next(problem) -> None:
     assert [row.failure for row in rows] == [None, None]
 
 
+def test_each_episode_has_a_process_of_its_own_and_none_is_left(problem, monkeypatch) -> None:
+    """One begins while another is played; the last one that waited ends with the evaluation."""
+    from sageserve_env.evaluation.locked.play import seat
+
+    begun = []
+
+    class Noted(PolicyProcess):
+        def __init__(self, *given) -> None:
+            super().__init__(*given)
+            begun.append(self._process)
+
+    monkeypatch.setattr(seat, "PolicyProcess", Noted)
+    evaluate(of_file("Holds"), problem, episodes=2)
+    assert len({process.pid for process in begun}) == len(begun) == 3
+    assert not any(process.is_alive() for process in begun)
+
+
 def test_a_process_that_remembers_would_be_found_out(env) -> None:
     """The test above could fail: asked for a second episode, the same process finds what it left."""
     process = PolicyProcess(of_file("Remembers"), LIMITS)
