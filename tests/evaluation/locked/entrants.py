@@ -265,6 +265,18 @@ class SaysAPickle(Step):
         return self.knobs
 
 
+class SaysAnOddOrder(Step):
+    """Packs knobs itself, with an order of admission that there is not."""
+
+    def then(self, telemetry):
+        from sageserve_env.evaluation.locked.actions import ORDER, said_of
+        from sageserve_env.evaluation.locked.wall.wire import pack
+
+        (played,) = (thing for thing in gc.get_objects() if type(thing).__name__ == "Played")
+        line().send_bytes(pack({**said_of(self.knobs), ORDER: 9}, played._reply))
+        return self.knobs
+
+
 class SaysDeeply(Step):
     def then(self, telemetry):
         line().send_bytes(b'{"said": ' + b"[" * 200_000 + b"]" * 200_000 + b"}")

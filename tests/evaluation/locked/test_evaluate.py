@@ -167,6 +167,7 @@ def test_a_peeking_policy_would_find_what_is_there(problem) -> None:
         ("SaysHalf", "TimeLimit", 1),
         ("SaysTooMuch", "ProcessEnded", 1),
         ("SaysAPickle", "Nonsense", 1),
+        ("SaysAnOddOrder", "Nonsense", 1),
         ("SaysDeeply", "Nonsense", 1),
         ("OutOfRange", "Nonsense", 0),
         ("Halves", "Nonsense", 0),

@@ -93,7 +93,10 @@ def as_knobs(said: Any) -> tuple[Knobs, Said]:
     if not isinstance(said, dict) or set(said) != KNOBS:
         raise PolicyFailure("Nonsense", "what it decided are no knobs")
     if isinstance(said[ORDER], np.ndarray):  # they came packed
-        return knobs_of(said), said
+        try:
+            return knobs_of(said), said
+        except InputError as error:
+            raise PolicyFailure("Nonsense", str(error)) from None
     values = {name: as_array(value) for name, value in said.items() if name != ORDER}
     return Knobs(**values, admission_order=said[ORDER]), {**values, ORDER: order_code(said[ORDER])}
 
