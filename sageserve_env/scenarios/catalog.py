@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import lru_cache
 
 from sageserve_env.registration import IDS, problem_name
-from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet, storm_fleet
+from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet, scale_fleet, storm_fleet
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.problem import Problem
 from sageserve_env.scenarios.sources import (
@@ -28,7 +28,6 @@ from sageserve_env.scenarios.splits import Split
 from sageserve_env.workload.sources.o365_data import SUCCESSORS
 from sageserve_env.world.globe import UTC_OFFSETS_H
 from sageserve_env.world.measurements import A100, MEASURED_MODELS
-from sageserve_env.world.modern import modern
 from sageserve_env.world.presets import published, published_a100
 from sageserve_env.world.schema import World
 
@@ -217,7 +216,12 @@ def _globe() -> Problem:
 
 
 AZURE_MODELS = ("llama-2-70b", "bloom-176b")
-AZURE_START = 4
+AZURE_START = 8
+"""Instances of each endpoint at the start: a quarter serves the conversations as recorded, all of them twice the code traffic."""
+
+
+AZURE_GRACE_S = 120.0
+"""Ten minutes leave batch work no time to be late, so what is older than this at the end and was not served is."""
 
 
 def _azure() -> Problem:
@@ -225,7 +229,7 @@ def _azure() -> Problem:
     return Problem(
         "azure",
         IDS["azure"],
-        "Ten minutes of the Azure 2023 traces, replayed on two models and few VMs that all hold their model",
+        "Ten minutes of the Azure 2023 traces, replayed on two models and VMs that all hold their model",
         _small_a100("azure", AZURE_MODELS, AZURE_START, AZURE_START * len(AZURE_MODELS)),
         AzureSource(AZURE_MODELS),
         (
@@ -235,6 +239,7 @@ def _azure() -> Problem:
         ),
         control_interval_s=30.0,
         horizon_s=600.0,
+        niw_grace_s=AZURE_GRACE_S,
     )
 
 
@@ -288,7 +293,7 @@ def _scale2025() -> Problem:
         "scale2025",
         IDS["scale2025"],
         "A weekday at the traffic of July 2025, ten million requests, on today's engines",
-        replace(modern(), name="scale2025"),
+        scale_fleet(),
         O365Source(MEASURED_MODELS, requests=SCALE_REQUESTS, renamed=tuple(SUCCESSORS.items())),
         WEEKDAY_SPLITS,
         control_interval_s=300.0,

@@ -57,6 +57,10 @@ on one day in four [A]."""
 GLOBE_VMS = {"h100-x1": 12, "h100-x4": 6, "h200-x8": 6}
 GLOBE_START = {"llama-3.1-8b": 2, "qwen3-32b": 2, "llama-3.1-70b": 1, "kimi-k2.5": 1}
 
+SCALE_VMS = {"h100-x1": 40, "h100-x4": 28, "h200-x8": 48}
+SCALE_START = {"llama-3.1-8b": 8, "qwen3-32b": 12, "llama-3.1-70b": 12, "kimi-k2.5": 24}
+"""VMs of a region for ten million requests a day, and instances of each endpoint at the start, about half of its largest [A]."""
+
 NIGHT_DISCOUNT = 0.4
 """On the price of VMs from ten in the evening to six [A]: of the order of what spare capacity is sold for."""
 
@@ -83,6 +87,17 @@ def mini_fleet() -> World:
     model = next(model for model in world.models if model.name == MINI_MODEL)
     profiles = {name: profile for name, profile in model.profiles.items() if name in MINI_VMS}
     return replace(world, vm_types=vm_types, models=(replace(model, profiles=profiles),))
+
+
+def scale_fleet() -> World:
+    """The modern world with its own levels and lead times, and VMs for ten million requests a day."""
+    world = modern()
+    return replace(
+        world,
+        name="scale2025",
+        regions=tuple(replace(region, vm_capacity=dict(SCALE_VMS)) for region in world.regions),
+        pools=tuple(replace(pool, instances=dict(SCALE_START)) for pool in world.pools),
+    )
 
 
 def _fleet(name: str, vms: dict[str, int], start: dict[str, int]) -> World:

@@ -157,12 +157,19 @@ def label(name: str, options: dict[str, Any]) -> str:
     return ", ".join([name, *(f"{key} {value}" for key, value in options.items())])
 
 
-def headroom(rows: Sequence[CardRow], among: Sequence[str]) -> float | None:
-    """By what share hindsight is cheaper than the best of some tuned policies, all feasible; None where one side is missing."""
+def headroom(rows: Sequence[CardRow], among: Sequence[str]) -> str | None:
+    """By what share hindsight is cheaper than the best of some tuned policies, in words; None where one side is missing.
+
+    The best one is the cheapest that holds every level in all episodes; where none does, the one that does in most, which is told.
+    """
     names = [f"{name}, tuned" for name in among]
-    policies = [row.usd for row in rows if row.label in names and row.is_feasible]
-    bounds = [row.usd for row in rows if row.label == "hindsight" and row.is_feasible]
-    return 1.0 - bounds[0] / min(policies) if policies and bounds else None
+    policies = [row for row in rows if row.label in names]
+    bounds = [row for row in rows if row.label == "hindsight" and row.is_feasible]
+    if not policies or not bounds:
+        return None
+    best = min(policies, key=lambda row: (-row.held, row.usd))
+    share = f"by {1.0 - bounds[0].usd / best.usd:.1%}"
+    return share if best.is_feasible else f"{share} (which holds its levels on {best.held} of {len(best.scores)} days only)"
 
 
 def line(row: CardRow) -> str:
@@ -180,7 +187,7 @@ def markdown(rows: Sequence[CardRow]) -> str:
         *map(line, rows),
     ]
     found = [(what, headroom(rows, among)) for what, among in (("constant", CONSTANT), ("LT-UA", ("lt-ua",)), ("policy", TUNED))]
-    told = [f"the best tuned {what} by {share:.1%}" for what, share in found if share is not None]
+    told = [f"the best tuned {what} {share}" for what, share in found if share is not None]
     return "\n".join([*lines, *(["", f"Hindsight is cheaper than {', than '.join(told)}."] if told else [])])
 
 

@@ -22,9 +22,15 @@ def test_a_row_is_feasible_where_every_episode_is():
 
 def test_headroom_is_against_the_cheapest_feasible_policy():
     rows = [row("reactive, tuned", (100.0, 0.0)), row("lt-ua, tuned", (50.0, 50.0)), row("hindsight", (60.0, 0.0))]
-    assert headroom(rows, ("reactive", "lt-ua")) == pytest.approx(0.4)
-    assert headroom(rows, ("lt-ua",)) is None
+    assert headroom(rows, ("reactive", "lt-ua")) == "by 40.0%"
     assert headroom(rows[:2], ("reactive",)) is None
+    assert headroom(rows[1:], ("reactive",)) is None
+
+
+def test_where_none_is_feasible_headroom_is_against_the_one_that_holds_its_levels_most():
+    often, never = row("lt-ua, tuned", (100.0, 0.0), (100.0, 9.0)), row("lt-i, tuned", (50.0, 50.0), (50.0, 50.0))
+    rows = [never, often, row("hindsight", (60.0, 0.0), (60.0, 0.0))]
+    assert headroom(rows, ("lt-i", "lt-ua")) == "by 40.0% (which holds its levels on 1 of 2 days only)"
 
 
 def test_the_table_tells_all_of_it():
