@@ -38,7 +38,7 @@ class Found:
     """The best weights so far.
 
     Attributes:
-        rank: Of their row in the log, see ``_rank``.
+        rank: Of their row in the log, see :func:`rank_of`.
         weights: Shape (W,).
     """
 
@@ -81,7 +81,7 @@ def evolve(
     def kept(row: Row, weights: Reals) -> Found:
         told = {"command": command, "seed": seed, **asdict(settings), "best": row}
         save_agent(out / BEST, SharedPolicy(facts, weights), problem, training=told, curve=curve_of(log.rows))
-        return Found(_rank(row), weights.copy())
+        return Found(rank_of(row), weights.copy())
 
     if not log.rows:
         log.add({"steps": 0} | _validated(player, start, settings) | clock.spent())
@@ -95,7 +95,7 @@ def evolve(
                 row |= _validated(player, search.mean, settings)
             row |= clock.spent()
             log.add(row)
-        if "cost" in row and _rank(row) < best.rank:
+        if "cost" in row and rank_of(row) < best.rank:
             best = kept(row, search.mean)
         if report is not None:
             report(row)
@@ -160,7 +160,7 @@ def _played(player: Player, candidates: Reals, generation: int, seed: int, setti
     }
 
 
-def _rank(row: Row) -> tuple[bool, float]:
+def rank_of(row: Row) -> tuple[bool, float]:
     """What holds every level in each validation episode comes first, then what costs less; less is better."""
     return row["validation"]["feasible"] < row["validation"]["episodes"], row["cost"]
 
