@@ -1,8 +1,9 @@
-"""Generation by generation: ask, play, tell, log; and every few generations the mean on the validation split."""
+"""Generation by generation: ask, play, tell, log; and every few generations the means' average on the validation split."""
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -51,9 +52,10 @@ def evolve(
 ) -> SharedPolicy:
     """Evolve the shared policy on the train split of a problem, or go on where the folder's log ends.
 
-    The log begins with the validation scores of the start, which is kept unless a mean is better. It holds all costs, and the
-    search is a function of the seed and the costs: it is asked and told again what the log says, and what follows is, bit for
-    bit, what the uninterrupted evolution would have done.
+    The log begins with the validation scores of the start, which is kept unless a later one is better: the mean of the search or
+    the average of its last means, whichever validation prefers. It holds all costs, and the search is a function of the seed and
+    the costs: it is asked and told again what the log says, and what follows is, bit for bit, what the uninterrupted evolution
+    would have done.
 
     Args:
         problem: Name of a problem.
@@ -64,8 +66,7 @@ def evolve(
         command: That began it, for the card.
 
     Returns:
-        The start, or the mean, that holds every level in each validation episode for the least cost; where none does, the cheapest,
-        penalties included.
+        What holds every level in each validation episode for the least cost; where nothing does, the cheapest, penalties included.
 
     Raises:
         InputError: The folder is of another evolution, or a problem or folder cannot be used.
@@ -81,22 +82,25 @@ def evolve(
     def kept(row: Row, weights: Reals) -> Found:
         told = {"command": command, "seed": seed, **asdict(settings), "best": row}
         save_agent(out / BEST, SharedPolicy(facts, weights), problem, training=told, curve=curve_of(log.rows))
-        return Found(rank_of(row), weights.copy())
+        return Found(rank_of(row), weights)
 
     if not log.rows:
-        log.add({"steps": 0} | _validated(player, start, settings) | clock.spent())
+        log.add({"steps": 0} | _validated(player, start[None], settings) | clock.spent())
     best, done = kept(log.rows[0], start), log.rows[1 : settings.generations + 1]
+    means: deque[Reals] = deque(maxlen=settings.averaged)
     for generation in range(settings.generations):
         candidates, is_done = search.ask(), generation < len(done)
         row = done[generation] if is_done else _played(player, candidates, generation, seed, settings)
         search.tell(np.array(row["costs"]))
+        means.append(search.mean.copy())
+        rivals = np.array([search.mean, np.mean(means, axis=0)])
         if not is_done:
             if (generation + 1) % settings.validate_every == 0:
-                row |= _validated(player, search.mean, settings)
+                row |= _validated(player, rivals, settings)
             row |= clock.spent()
             log.add(row)
         if "cost" in row and rank_of(row) < best.rank:
-            best = kept(row, search.mean)
+            best = kept(row, rivals[row["rival"]])
         if report is not None:
             report(row)
     player.close()
@@ -165,8 +169,10 @@ def rank_of(row: Row) -> tuple[bool, float]:
     return row["validation"]["feasible"] < row["validation"]["episodes"], row["cost"]
 
 
-def _validated(player: Player, weights: Reals, settings: Settings) -> Row:
-    """Weights on the validation split."""
-    scores = player.score(weights)
-    (cost,) = Outcomes.of(scores.episodes, 1).cost(settings.penalty, settings.worst, settings.margins).tolist()
-    return {"cost": cost, "validation": scores.told()}
+def _validated(player: Player, rivals: Reals, settings: Settings) -> Row:
+    """The better of several sets of weights, shape (C, W), on the validation split, and which it is."""
+    rows = []
+    for rival, scores in enumerate(player.score_each(rivals)):
+        (cost,) = Outcomes.of(scores.episodes, 1).cost(settings.penalty, settings.worst, settings.margins).tolist()
+        rows.append({"cost": cost, "rival": rival, "validation": scores.told()})
+    return min(rows, key=rank_of)
