@@ -142,7 +142,7 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], lines: dict[str, float]) ->
         axes.set_xlabel("environment steps, thousands")
         axes.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1000:,g}")
         axes.locator_params(axis="x", nbins=6)
-    dollars.legend(frameon=False, fontsize="small")
+    figure.legend(*dollars.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     save_figure(figure, path)
 
 
