@@ -78,7 +78,7 @@ def features(now: Telemetry, before: Telemetry | None, knobs: Knobs, week_start_
         Shape (2 + 4 N K + 7 N + 7 R M,), of N endpoints, K VM types, R regions and M models; counts of requests as log(1 + count).
     """
     angle = 2.0 * np.pi * ((week_start_s + now.now_s) % DAY_S) / DAY_S
-    fleet = [now.active, now.provisioning, knobs.floor, knobs.cap, now.utilization]
+    fleet: list[NDArray[Any]] = [now.active, now.provisioning, knobs.floor, knobs.cap, now.utilization]
     last = [getattr(now, name) - (0 if before is None else getattr(before, name)) for name in ("arrived", "breached")]
     requests = [now.waiting, now.running, now.queued, *last]
     parts = [[np.sin(angle), np.cos(angle)], *(each.ravel() for each in fleet), *(np.log1p(each.ravel()) for each in requests)]
