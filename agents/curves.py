@@ -135,9 +135,14 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], lines: dict[str, float]) ->
         held.plot(steps, share, color=drawn.get_color())
     for k, (name, line) in enumerate(lines.items()):
         dollars.axhline(line, color="0.3", linestyle=("--", ":", "-.")[k % 3], linewidth=1, label=name)
-    dollars.set(xlabel="environment steps", ylabel="dollars of a validation episode")
-    held.set(xlabel="environment steps", ylabel="share of episodes with all levels held", ylim=(-0.02, 1.02))
-    dollars.legend(frameon=False, fontsize="small")
+    dollars.set(ylabel="dollars of a validation episode")
+    dollars.yaxis.set_major_formatter("{x:,.0f}")
+    held.set(ylabel="share of episodes with all levels held", ylim=(-0.02, 1.02))
+    for axes in (dollars, held):
+        axes.set_xlabel("environment steps, thousands")
+        axes.xaxis.set_major_formatter(lambda steps, _: f"{steps / 1000:,g}")
+        axes.locator_params(axis="x", nbins=6)
+    figure.legend(*dollars.get_legend_handles_labels(), loc="outside upper center", ncols=4, frameon=False, fontsize="small")
     save_figure(figure, path)
 
 

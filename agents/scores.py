@@ -48,7 +48,7 @@ def add_scores(folder: Path, result: Path, failures: list[str]) -> None:
 
 
 def scores_of(evaluation: Evaluation) -> dict[str, Any]:
-    """What a card tells: the summary, and dollars of each day, mean and 95 % interval over its perturbations."""
+    """What a card tells: the summary, dollars of each day, mean and 95 % interval over its perturbations, and each episode."""
     rows = [row for row in evaluation.rows if row.failure is None]
     days = list(dict.fromkeys(str(row.episode["day"]) for row in rows))
     columns = by_day(rows, [row.score.usd for row in rows]).T
@@ -56,9 +56,11 @@ def scores_of(evaluation: Evaluation) -> dict[str, Any]:
     for day, usd in zip(days, columns, strict=True) if len(columns) == len(days) else ():
         interval = bootstrap_interval(mean, usd)
         by_name[day] = {"usd": mean(usd), "interval": list(interval)}
+    played = [{**row.episode, "usd": row.score.usd, "attainment": row.score.attainment} for row in rows]
     head, told = evaluation.head, evaluation.summary
     digests = {name: head[name] for name in ("protocol", "problem_digest", "dynamics_digest")}
-    return {**digests, "digest": head["policy"]["digest"], **{name: told[name] for name in KEPT if name in told}, "days": by_name}
+    kept = {name: told[name] for name in KEPT if name in told}
+    return {**digests, "digest": head["policy"]["digest"], **kept, "days": by_name, "played": played}
 
 
 def mean(values: Any) -> float:

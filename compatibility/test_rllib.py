@@ -1,5 +1,10 @@
 """RLlib: the documentation's blocks as they stand, with remote runners that have not imported this package."""
 
+import os
+import runpy
+import signal
+from pathlib import Path
+
 import gymnasium as gym
 import pytest
 import ray
@@ -39,6 +44,29 @@ def test_masked_actions():
     assert is_forbidden.any()
     assert (logits[is_forbidden] < -1e30).all()
     assert (logits[~is_forbidden] > -1e30).all()
+
+
+def test_training_goes_on_where_a_runner_is_killed():
+    """The shipped settings, on short episodes and small batches: one of two runners is killed between the updates."""
+    example = runpy.run_path(str(Path(__file__).resolve().parents[1] / "examples" / "rllib_ppo.py"))
+    config = example["ppo_config"]("SageServe/Mini-v0", 2, horizon_s=3600.0)
+    config.env_runners(num_envs_per_env_runner=2).training(train_batch_size_per_learner=48, minibatch_size=24, num_epochs=1)
+    algo = config.build_algo()
+
+    def pids() -> list[int]:
+        return algo.env_runner_group.foreach_env_runner(lambda runner: os.getpid(), local_env_runner=False)
+
+    before = [algo.train()["env_runners"]["num_env_steps_sampled_lifetime"] for _ in range(2)]
+    first = pids()
+    assert len(set(first)) == 2
+    os.kill(first[0], signal.SIGKILL)
+    after = []
+    while len(after) < 2 or (len(set(pids())) < 2 and len(after) < 100):
+        after.append(algo.train()["env_runners"]["num_env_steps_sampled_lifetime"])
+    assert before[-1] < after[0] < after[-1]
+    assert len(set(pids())) == 2
+    assert first[0] not in pids()
+    algo.stop()
 
 
 def test_many_agents():

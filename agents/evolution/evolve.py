@@ -1,8 +1,9 @@
-"""Generation by generation: ask, play, tell, log; and every few generations the mean on the validation split."""
+"""Generation by generation: ask, play, tell, log; and every few generations the means' average on the validation split."""
 
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.common.log import LOG, NOTHING, Clock, Log
+from agents.common.log import LOG, NOTHING, Clock, Log, curve_of
 from agents.evolution.play import Outcomes, Player
 from agents.evolution.search import search_for
 from agents.evolution.settings import Settings
@@ -35,14 +36,14 @@ Report = Callable[[Row], None]
 
 @dataclass
 class Found:
-    """The best mean so far.
+    """The best weights so far.
 
     Attributes:
-        cost: On the validation split, with penalties.
+        rank: Of their row in the log, see :func:`rank_of`.
         weights: Shape (W,).
     """
 
-    cost: float
+    rank: tuple[bool, float]
     weights: Reals
 
 
@@ -51,8 +52,10 @@ def evolve(
 ) -> SharedPolicy:
     """Evolve the shared policy on the train split of a problem, or go on where the folder's log ends.
 
-    The log holds all costs, and the search is a function of the seed and the costs: it is asked and told again what the log says,
-    and what follows is, bit for bit, what the uninterrupted evolution would have done.
+    The log begins with the validation scores of the start, which is kept unless a later one is better: the mean of the search or
+    the average of its last means, whichever validation prefers. It holds all costs, and the search is a function of the seed and
+    the costs: it is asked and told again what the log says, and what follows is, bit for bit, what the uninterrupted evolution
+    would have done.
 
     Args:
         problem: Name of a problem.
@@ -63,7 +66,7 @@ def evolve(
         command: That began it, for the card.
 
     Returns:
-        The mean that cost least on the validation split.
+        What holds every level in each validation episode for the least cost; where nothing does, the cheapest, penalties included.
 
     Raises:
         InputError: The folder is of another evolution, or a problem or folder cannot be used.
@@ -73,22 +76,31 @@ def evolve(
     start = first_weights(facts, settings)
     log = _opened(out, {"problem": problem, "seed": seed, "start": start.tolist(), **asdict(settings)})
     search = search_for(settings, start, spreads(len(facts.streams[0])), seed)
-    player, best = Player(facts, settings.threads, settings.horizon_s), Found(np.inf, start)
-    done = log.rows[: settings.generations]
-    clock = Clock({name: done[-1][name] if done else 0.0 for name in NOTHING})
+    player = Player(facts, settings.threads, settings.horizon_s)
+    clock = Clock({name: log.rows[-1][name] if log.rows else 0.0 for name in NOTHING})
+
+    def kept(row: Row, weights: Reals) -> Found:
+        told = {"command": command, "seed": seed, **asdict(settings), "best": row}
+        save_agent(out / BEST, SharedPolicy(facts, weights), problem, training=told, curve=curve_of(log.rows))
+        return Found(rank_of(row), weights)
+
+    if not log.rows:
+        log.add({"steps": 0} | _validated(player, start[None], settings) | clock.spent())
+    best, done = kept(log.rows[0], start), log.rows[1 : settings.generations + 1]
+    means: deque[Reals] = deque(maxlen=settings.averaged)
     for generation in range(settings.generations):
         candidates, is_done = search.ask(), generation < len(done)
         row = done[generation] if is_done else _played(player, candidates, generation, seed, settings)
         search.tell(np.array(row["costs"]))
+        means.append(search.mean.copy())
+        rivals = np.array([search.mean, np.mean(means, axis=0)])
         if not is_done:
             if (generation + 1) % settings.validate_every == 0:
-                row |= _validated(player, search.mean, settings)
+                row |= _validated(player, rivals, settings)
             row |= clock.spent()
             log.add(row)
-        if row.get("cost", np.inf) < best.cost:
-            best = Found(row["cost"], search.mean.copy())
-            told = {"command": command, "seed": seed, **asdict(settings), "best": row}
-            save_agent(out / BEST, SharedPolicy(facts, best.weights), problem, training=told, curve=log.rows)
+        if "cost" in row and rank_of(row) < best.rank:
+            best = kept(row, rivals[row["rival"]])
         if report is not None:
             report(row)
     player.close()
@@ -133,7 +145,7 @@ def _opened(out: Path, task: dict[str, Any]) -> Log:
         raise InputError(f"out = '{out}' cannot be used ({error.strerror}); choose another folder") from None
     except (ValueError, KeyError, TypeError):
         raise InputError(f"out = '{out}' holds files that are none of an evolution; choose another folder") from None
-    if found != told:
+    if found != told or (log.rows and log.rows[0]["steps"] > 0):
         raise InputError(f"out = '{out}' holds another evolution; choose another folder, or its problem, settings and seed")
     return log
 
@@ -152,8 +164,15 @@ def _played(player: Player, candidates: Reals, generation: int, seed: int, setti
     }
 
 
-def _validated(player: Player, weights: Reals, settings: Settings) -> Row:
-    """The mean on the validation split."""
-    scores = player.validate(weights)
-    (cost,) = Outcomes.of(scores.episodes, 1).cost(settings.penalty, settings.worst, settings.margins).tolist()
-    return {"cost": cost, "validation": scores.told()}
+def rank_of(row: Row) -> tuple[bool, float]:
+    """What holds every level in each validation episode comes first, then what costs less; less is better."""
+    return row["validation"]["feasible"] < row["validation"]["episodes"], row["cost"]
+
+
+def _validated(player: Player, rivals: Reals, settings: Settings) -> Row:
+    """The better of several sets of weights, shape (C, W), on the validation split, and which it is."""
+    rows = []
+    for rival, scores in enumerate(player.score_each(rivals)):
+        (cost,) = Outcomes.of(scores.episodes, 1).cost(settings.penalty, settings.worst, settings.margins).tolist()
+        rows.append({"cost": cost, "rival": rival, "validation": scores.told()})
+    return min(rows, key=rank_of)

@@ -71,12 +71,17 @@ class Player:
         observations, _ = envs.reset(seed=every)
         return Outcomes.of(self._play(envs, observations, candidates, len(seeds)), len(candidates))
 
-    def validate(self, weights: Reals) -> Scores:
-        """Play every validation episode with the seed of the protocol; weights of shape (W,)."""
-        episodes = held_out(load_problem(self._facts.name), SPLIT)
-        envs = self._vector(SPLIT, len(episodes))
-        observations, _ = envs.reset(seed=[EPISODE_SEED] * len(episodes), options=episodes)
-        return Scores(tuple(self._play(envs, observations, weights[None], len(episodes))))
+    def score(self, weights: Reals, split: str = SPLIT) -> Scores:
+        """Play every episode of a held-out split with the seed of the protocol; weights of shape (W,)."""
+        return self.score_each(weights[None], split)[0]
+
+    def score_each(self, candidates: Reals, split: str = SPLIT) -> list[Scores]:
+        """The same for several, shape (C, W), side by side."""
+        episodes = held_out(load_problem(self._facts.name), split)
+        envs = self._vector(split, len(candidates) * len(episodes))
+        observations, _ = envs.reset(seed=[EPISODE_SEED] * envs.num_envs, options=episodes * len(candidates))
+        played = self._play(envs, observations, candidates, len(episodes))
+        return [Scores(tuple(played[k : k + len(episodes)])) for k in range(0, len(played), len(episodes))]
 
     @property
     def n_steps(self) -> int:

@@ -30,7 +30,8 @@ class Settings:
         penalty: Part of the dollars that is added for each unit of missing attainment: 15 makes 1 % cost 15 %.
         worst: Weight of the worst episode's missing attainment beside the mean's.
         margins: By tier, how far above its level attainment counts as missing.
-        validate_every: Generations between two plays of the mean on the validation split.
+        averaged: Last generations whose means are averaged, as each mean is drawn to the episodes that its generation played.
+        validate_every: Generations between two plays of the mean and of that average on the validation split.
         threads: Threads that simulate.
         horizon_s: Seconds of an episode; None: the problem's.
     """
@@ -45,6 +46,7 @@ class Settings:
     penalty: float = 15.0
     worst: float = 0.3
     margins: tuple[float, float, float] = (0.005, 0.005, 0.002)
+    averaged: int = 4
     validate_every: int = 4
     threads: int = 1
     horizon_s: float | None = None
@@ -56,7 +58,7 @@ class Settings:
             InputError: A value cannot be used.
         """
         require_choice("algorithm", self.algorithm, ALGORITHMS)
-        for name, least in (("population", 4), ("episodes", 1), ("validate_every", 1), ("threads", 1)):
+        for name, least in (("population", 4), ("episodes", 1), ("averaged", 1), ("validate_every", 1), ("threads", 1)):
             require_count(name, getattr(self, name), least, MOST)
         require_count("generations", self.generations, self.validate_every, MOST)
         require_within("sigma", self.sigma, 1e-6, 1e6, "a factor")

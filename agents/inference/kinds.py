@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from agents.inference.equivariant import Equivariant
 from agents.inference.mlp import Mlp
+from agents.inference.residual import Residual
 from agents.inference.shared import SharedPolicy
 from sageserve_env.evaluation.locked.entrant import Agent
 
@@ -16,20 +17,14 @@ Arrays = Mapping[str, NDArray[Any]]
 """Weights by name."""
 
 
-class SavedAgent(Agent, Protocol):
-    """An agent that is plain arrays and settings, and is made of them again.
+class Parts(Protocol):
+    """What is plain arrays and settings, and is made of them again: an agent, or a controller (:class:`Residual`).
 
     Attributes:
         KIND: Its name in :data:`KINDS`.
-        VIEW: What it chooses of its environment, see :class:`~sageserve_env.evaluation.locked.entrant.Agent`.
     """
 
     KIND: ClassVar[str]
-
-    @property
-    def VIEW(self) -> dict[str, Any]:
-        """Arguments of ``gym.make``."""
-        ...
 
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Weights by name; floating-point or whole numbers."""
@@ -40,7 +35,7 @@ class SavedAgent(Agent, Protocol):
         ...
 
     @classmethod
-    def from_parts(cls, settings: dict[str, Any], arrays: Arrays) -> SavedAgent:
+    def from_parts(cls, settings: dict[str, Any], arrays: Arrays) -> Parts:
         """The agent of its parts.
 
         Raises:
@@ -49,5 +44,18 @@ class SavedAgent(Agent, Protocol):
         ...
 
 
-KINDS: dict[str, type[Any]] = {kind.KIND: kind for kind in (Mlp, Equivariant, SharedPolicy)}
-"""Classes of :class:`SavedAgent` by kind: a card names one of these, and nothing else can be loaded."""
+class SavedAgent(Agent, Parts, Protocol):
+    """An agent of parts.
+
+    Attributes:
+        VIEW: What it chooses of its environment, see :class:`~sageserve_env.evaluation.locked.entrant.Agent`.
+    """
+
+    @property
+    def VIEW(self) -> dict[str, Any]:
+        """Arguments of ``gym.make``."""
+        ...
+
+
+KINDS: dict[str, type[Any]] = {kind.KIND: kind for kind in (Mlp, Equivariant, SharedPolicy, Residual)}
+"""Classes of :class:`Parts` by kind: a card names one of these, and nothing else can be loaded."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import sageserve_env
-from agents.inference.kinds import KINDS, SavedAgent
+from agents.inference.kinds import KINDS, Parts, SavedAgent
 from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.evaluation.locked.protocol import problem_digest
 from sageserve_env.evaluation.saved import CARD, WEIGHTS
@@ -39,7 +39,7 @@ HEAD = ("format", "kind", "env", "problem_digest", "package", "weights", "settin
 """What a card must have; what else it tells, of the training and of scores, is for people."""
 
 
-def save_agent(folder: Path, agent: SavedAgent, env: str, *, curve: Sequence[Mapping[str, Any]] = (), **facts: Any) -> None:
+def save_agent(folder: Path, agent: Parts, env: str, *, curve: Sequence[Mapping[str, Any]] = (), **facts: Any) -> None:
     """Write an agent.
 
     Args:

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from agents.inference.mlp import LEAST_VARIANCE, Mlp
+from agents.inference.residual import Residual
 from agents.training.settings import Settings
 from agents.training.vector import CLIP, Normalised
 from sageserve_env.errors import InputError
@@ -18,7 +19,7 @@ from sageserve_env.extras import need
 NO_CLIP = 1e8
 
 
-def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp:
+def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp | Residual:
     """The agent of a training.
 
     Args:
@@ -30,7 +31,8 @@ def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp:
         InputError: It has another kind of policy, such as one with a memory.
     """
     moments = (seen.seen.mean, seen.seen.variance) if settings.normalise_observations else None
-    return mlp_of(model, settings.view, moments=moments, frames=settings.frame_stack, is_sampled=settings.choose == "sampled")
+    network = mlp_of(model, settings.view, moments=moments, frames=settings.frame_stack, is_sampled=settings.choose == "sampled")
+    return network if settings.residual is None else Residual(network, settings.residual)
 
 
 def mlp_of(

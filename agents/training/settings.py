@@ -49,6 +49,8 @@ class Settings:
         evaluate_episodes: Validation episodes to play, every day as recorded first; None: all.
         checkpoint_every: Steps between two checkpoints of algorithms with a replay buffer; others have one after every update.
         choose: ``"likeliest"`` or ``"sampled"``: how the agent acts in evaluations, and once it is saved.
+        residual: A reference policy that actions correct, e.g. ``"forecast-program:tuned=mini"`` (``ppo`` in mode ``delta``); None:
+            actions are the agent's own.
     """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +73,7 @@ class Settings:
     evaluate_episodes: int | None = None
     checkpoint_every: int = 20_000
     choose: str = "likeliest"
+    residual: str | None = None
 
     def __post_init__(self) -> None:
         """Check.
@@ -99,6 +102,7 @@ class Settings:
             require_count("evaluate_episodes", self.evaluate_episodes, 1)
         require_choice("choose", self.choose, ("likeliest", "sampled"))
         self._check_start()
+        self._check_residual()
 
     def _check_start(self) -> None:
         if self.initial_instances is None:
@@ -108,6 +112,15 @@ class Settings:
         least, most = self.initial_instances
         require_count("initial_instances", least, 0)
         require_count("initial_instances", most, least)
+
+    def _check_residual(self) -> None:
+        if self.residual is None:
+            return
+        if not isinstance(self.residual, str):
+            raise InputError(f"residual = {shown(self.residual)}; give the name of a policy, or null")
+        if self.environment.get("action_mode", "delta") != "delta" or self.initial_instances is not None:
+            needs = "needs environment: {action_mode: delta}, and the world's instances at the start"
+            raise InputError(f"residual = '{self.residual}' {needs}; leave initial_instances out")
 
     @property
     def view(self) -> dict[str, Any]:
@@ -152,6 +165,8 @@ def settings_of(values: Mapping[str, Any], algorithm: Algorithm) -> Settings:
             raise InputError(f"{name} = {shown(plain[name])} is no mapping; give names and values")
     settings = Settings(**plain)
     require_choice("environment: action_mode", settings.environment.get("action_mode", "delta"), algorithm.action_modes)
+    if settings.residual is not None and algorithm.name != "ppo":
+        raise InputError(f"residual = '{settings.residual}' is learned by ppo, not by {algorithm.name}; give --algo ppo")
     return settings
 
 

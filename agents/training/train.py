@@ -16,6 +16,7 @@ from stable_baselines3.common.utils import set_random_seed
 from agents.common.log import LOG, NOTHING, Clock, Log
 from agents.common.scoring import Scores, Validation, rank_of
 from agents.inference.saved import pack, save_agent
+from agents.residual import Followed
 from agents.training.algorithms import LARGEST_SEED, Algorithm, algorithm_named
 from agents.training.checkpoint import MODEL, SEEN, Run, checkpoints, read_checkpoint, restored, write_checkpoint
 from agents.training.export import exported
@@ -24,7 +25,6 @@ from agents.training.recorder import Recorder, Report
 from agents.training.recurrent import Remembering
 from agents.training.settings import Settings
 from agents.training.vector import Normalised, training_envs
-from sageserve_env.env import VectorFleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Agent
 from sageserve_env.evaluation.locked.protocol import dynamics_digest
@@ -89,7 +89,7 @@ def train(plan: Plan, out: Path, *, resume: bool = False, report: Report = lambd
     checkpoint, found = begun(plan, out, resume)
     torch.set_num_threads(1)  # two on small networks and busy cores are up to three times as slow
     envs, seen = training_envs(plan.problem, plan.settings, plan.seed + found["steps"], plan.num_threads)
-    validation = Validation(plan.problem, plan.settings.evaluate_episodes, plan.num_threads, **plan.settings.scored)
+    validation = validation_of(plan)
     try:
         model = prepared(plan, algorithm, envs, seen, checkpoint)
         log, clock = Log(out / LOG, found["steps"]), Clock(found["spent"])
@@ -100,7 +100,7 @@ def train(plan: Plan, out: Path, *, resume: bool = False, report: Report = lambd
             keeper,
             every=plan.settings.checkpoint_every if algorithm.has_buffer else 0,
             evaluate_every=plan.settings.evaluate_every,
-            interval_s=interval_s(envs.unwrapped.envs),
+            interval_s=interval_s(plan),
             report=report,
         )
         model.set_logger(logger(out))
@@ -148,9 +148,17 @@ def logger(out: Path) -> Logger:
     return configure(str(out / TENSORBOARD), ["tensorboard"]) if find_spec("tensorboard") else Logger(None, [])
 
 
-def interval_s(envs: VectorFleetEnv) -> float:
+def interval_s(plan: Plan) -> float:
     """Simulated seconds of a step."""
-    return float(envs.setup.problem.control_interval_s)
+    return float(plan.settings.environment.get("control_interval_s") or load_problem(plan.problem).control_interval_s)
+
+
+def validation_of(plan: Plan) -> Validation | Followed:
+    """Where its agents are compared: those that correct a reference are controllers, and follow it."""
+    settings = plan.settings
+    if settings.residual is not None:
+        return Followed(plan.problem, settings.evaluate_episodes, **settings.scored)
+    return Validation(plan.problem, settings.evaluate_episodes, plan.num_threads, **settings.scored)
 
 
 class Keeping:
@@ -173,7 +181,7 @@ class Keeping:
         algorithm: Algorithm,
         model: Any,
         seen: Normalised,
-        validation: Validation,
+        validation: Validation | Followed,
         out: Path,
         log: Log,
         clock: Clock,
@@ -184,6 +192,8 @@ class Keeping:
 
     def evaluate(self) -> Scores:
         """Play the validation episodes, as the agent would be shipped."""
+        if isinstance(self._validation, Followed):
+            return self._validation.play(self._exported())
         return self._validation.play(self._new_agent())
 
     def keep(self, scores: Scores) -> None:
@@ -200,8 +210,11 @@ class Keeping:
     def _new_agent(self) -> Callable[[], Agent]:
         if self._algorithm.is_recurrent:
             return lambda: Remembering(self._model, self._plan.settings, self._seen)
-        agent = exported(self._model, self._plan.settings, self._seen)
+        agent = self._exported()
         return lambda: copy.copy(agent)
+
+    def _exported(self) -> Any:
+        return exported(self._model, self._plan.settings, self._seen)
 
     def _save(self, folder: Path, scores: Scores) -> None:
         if self._algorithm.is_recurrent:  # it has no form without PyTorch
@@ -209,7 +222,7 @@ class Keeping:
                 self._model.save(fresh / MODEL)
                 (fresh / SEEN).write_bytes(pack(self._seen.state()))
             return
-        agent = exported(self._model, self._plan.settings, self._seen)
+        agent = self._exported()
         curve = [*self._log.curve(), {"steps": int(self._model.num_timesteps), **scores.told()}]
         facts: dict[str, Any] = {"training": self._told(), "validation": scores.told(), "scores": None, "known_failures": []}
         save_agent(folder, agent, self._plan.problem, curve=curve, **facts)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from stable_baselines3.common.vec_env import VecEnv, VecEnvWrapper, VecFrameStack
+from stable_baselines3.common.vec_env import DummyVecEnv, VecEnv, VecEnvWrapper, VecFrameStack, VecMonitor
 
 from agents.common.moments import Moments
 from agents.common.rewards import priced
 from agents.inference.mlp import LEAST_VARIANCE
+from agents.residual import ResidualEnv
 from agents.training.settings import Settings
 from sageserve_env.adapters.sb3 import SB3VecEnv
+from sageserve_env.env import FleetEnv
 
 CLIP = 10.0
 """Bound of normalised observations, and of scaled rewards."""
@@ -117,6 +120,11 @@ class Normalised(VecEnvWrapper):
         return rewards.astype(np.float32)
 
 
+def residual_env(reference: str, config: dict[str, Any]) -> ResidualEnv:
+    """An environment whose actions correct a reference policy."""
+    return ResidualEnv(FleetEnv(**config), reference)
+
+
 def training_envs(problem: str, settings: Settings, seed: int, num_threads: int | None) -> tuple[VecEnv, Normalised]:
     """The environments of a training, seeded: as the algorithm sees them, and the layer that keeps what was seen.
 
@@ -127,7 +135,12 @@ def training_envs(problem: str, settings: Settings, seed: int, num_threads: int 
     config = {**settings.environment, "problem": problem, "split": "train", "num_threads": num_threads, "reward": reward}
     if settings.train_horizon_s is not None:
         config["horizon_s"] = settings.train_horizon_s
-    if settings.initial_instances is None:
+    fleet: VecEnv
+    if settings.residual is not None:
+        config.pop("num_threads")
+        make = partial(residual_env, settings.residual, config)
+        fleet = VecMonitor(DummyVecEnv([make] * settings.n_envs))
+    elif settings.initial_instances is None:
         fleet = SB3VecEnv(settings.n_envs, **config)
     else:
         fleet = DrawnStarts(settings.n_envs, *settings.initial_instances, seed, **config)

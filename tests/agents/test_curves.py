@@ -76,6 +76,7 @@ def test_an_evaluation_is_written_into_its_agents_card(tmp_path):
     card = json.loads((tmp_path / "agent" / CARD).read_text())
     assert card["known_failures"] == ["untrained"]
     assert card["scores"]["usd"] == pytest.approx(np.mean([row.score.usd for row in found.rows]))
+    assert [row["usd"] for row in card["scores"]["played"]] == [row.score.usd for row in found.rows]
     assert card["scores"]["digest"] == entrant.digest == Entrant.parse(str(tmp_path / "agent"), lambda words: {}).digest
     assert card["curve"] == [{"steps": 3}]
     save_agent(tmp_path / "other", new_mlp(is_sampled=True), "mini")

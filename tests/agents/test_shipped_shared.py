@@ -8,6 +8,7 @@ import pytest
 from agents.inference.saved import SHIPPED, load_agent
 from agents.inference.shared import SharedPolicy
 from sageserve_env.env import FleetEnv
+from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, episode_score
 from sageserve_env.evaluation.saved import CARD
 
@@ -31,12 +32,13 @@ def test_it_acts_within_its_space(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_its_card_tells_of_levels_held(name: str) -> None:
     card = json.loads((SHIPPED / name / CARD).read_text(encoding="utf-8"))
-    assert card["test"]["feasible"] == f"{len(card['test']['episodes'])} of 20"
+    assert (card["scores"]["held"], len(card["scores"]["played"])) == (20, 20)
+    assert card["scores"]["digest"] == Entrant.parse(f"agents/{name}", lambda words: {}).digest
 
 
 def test_mini_plays_what_its_card_says() -> None:
     agent = load_agent("mini-shared")
-    told = json.loads((SHIPPED / "mini-shared" / CARD).read_text(encoding="utf-8"))["test"]["episodes"][0]
+    told = json.loads((SHIPPED / "mini-shared" / CARD).read_text(encoding="utf-8"))["scores"]["played"][0]
     env = FleetEnv(problem="mini", split="test", **agent.VIEW)
     observation, _ = env.reset(seed=EPISODE_SEED, options={"day": told["day"], "variant": told["variant"]})
     agent.reset(0)
@@ -44,5 +46,5 @@ def test_mini_plays_what_its_card_says() -> None:
     while not is_over:
         observation, _, _, is_over, _ = env.step(agent.act(observation, None))
     score = episode_score(env)
-    assert round(score.usd, 2) == told["usd"]
-    assert [round(share, 4) for share in score.attainment.values()] == told["attainment"]
+    assert score.usd == pytest.approx(told["usd"], rel=1e-9)
+    assert dict(score.attainment) == pytest.approx(told["attainment"], rel=1e-9)
