@@ -132,7 +132,7 @@ def test_another_run_is_named(trained, tmp_path):
     about = json.loads(str(arrays["about"]))
     for change, message in (
         ({"about": np.array(json.dumps({**about, "format": 9}))}, "format that this package does not read"),
-        ({"network.action.bias": np.zeros(3)}, "is torn"),
+        ({"network.action.bias": np.zeros(4)}, "is torn"),
         ({"steps": np.zeros(5)}, "is torn"),
     ):
         (tmp_path / CHECKPOINT).write_bytes(pack({**arrays, **change}))
