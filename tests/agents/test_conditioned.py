@@ -14,8 +14,10 @@ from agents.training.conditioned import ConditionedEnvs
 from agents.training.settings import settings_of
 from agents.training.train import train
 from sageserve_env.adapters.sb3 import SB3VecEnv
+from sageserve_env.cli.simulate import policy_options
 from sageserve_env.env.rewards import USD_PER_REWARD
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.entrant import Entrant
 from tests.agents.helpers import tiny_plan
 
 EPISODE = {"problem": "mini", "horizon_s": 1800.0, "num_threads": 1}
@@ -71,6 +73,8 @@ def test_the_price_decides_what_it_does(tmp_path):
     save_agent(tmp_path / "agent", Conditioned(network), "mini")
     choices = [load_agent(tmp_path / "agent", price_factor=factor).act(np.zeros(1), None)[0] for factor in (0.25, 4.0)]
     assert choices == [0, 2]
+    entrant = Entrant.parse(f"{tmp_path / 'agent'}:price_factor=4.0", lambda words: policy_options(words, None))
+    assert entrant.load().act(np.zeros(1), None)[0] == 2
 
 
 @pytest.mark.parametrize(
