@@ -5,7 +5,7 @@
 Read it from ``train`` at the end. It is PPO with clipped objective and generalized advantages (Schulman et al., 2017), on the
 native vector environment. The network is equivariant, see :mod:`agents.inference.equivariant`, whose NumPy form is what is saved.
 With ``--lagrangian`` rewards are dollars without breaches, and a breach of each tier has a price of its own that rises while the
-tier misses its level and falls while it holds it. A run that is stopped begins anew: ``sageserve train`` can resume.
+tier misses its level and falls while it holds it. A run that was stopped goes on with ``--resume``, bit for bit.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from torch.distributions import Categorical, Independent, Normal
 
 from agents.common.log import LOG, NOTHING, Clock, Log
 from agents.common.moments import Moments
+from agents.common.position import Course
+from agents.common.resume import CHECKPOINT, Arrays, read_checkpoint, restore_torch, torch_state, write_checkpoint
 from agents.common.rewards import priced
 from agents.common.scoring import Validation, rank_of
 from agents.inference.equivariant import Equivariant, averaging
@@ -36,8 +38,10 @@ from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.env import VectorFleetEnv
 from sageserve_env.env.rewards import TERMS, USD_PER_REWARD, dollars
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.protocol import dynamics_digest
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.registration import problem_name
+from sageserve_env.scenarios import load_problem
 from sageserve_env.world.checks import require_choice, require_count, require_positive
 
 CLIP = 10.0
@@ -45,6 +49,9 @@ FORBIDDEN = -1e8
 BREACHES = ("breaches_iw_f", "breaches_iw_n", "breaches_niw")
 ATTAINABLE = ("attainable_iw_f", "attainable_iw_n", "attainable_niw")
 PRICE_BOUNDS_USD = (1e-3, 100.0)
+
+FREE = ("steps", "out", "threads", "resume")
+"""Arguments that may be others where a run goes on; the learning rate falls by ``steps``."""
 
 Reals = NDArray[np.float64]
 
@@ -88,6 +95,7 @@ class Args:
         choose: ``"likeliest"`` or ``"sampled"``: how the agent acts when it is evaluated and saved.
         device: Where the network is.
         threads: That step the environments; 0: one for each core.
+        resume: Go on from the checkpoint in ``out``; without it, a run begins anew.
     """
 
     env: str = "SageServe/Mini-v0"
@@ -127,6 +135,7 @@ class Args:
     choose: str = "sampled"
     device: str = "cpu"
     threads: int = 0
+    resume: bool = False
 
     def __post_init__(self) -> None:
         """Check.
@@ -152,6 +161,12 @@ class Args:
             require_count(name, getattr(self, name), 0)
         for name in ("initial_std", "learning_rate", "breach_factor"):
             require_positive(name, getattr(self, name), "give a number above 0")
+
+    @property
+    def run(self) -> dict[str, Any]:
+        """What a checkpoint must be of."""
+        dynamics = dynamics_digest(load_problem(self.config["problem"]))
+        return {name: value for name, value in asdict(self).items() if name not in FREE} | {"dynamics_digest": dynamics}
 
     @property
     def view(self) -> dict[str, Any]:
@@ -233,11 +248,11 @@ class Fleets:
         reward = "constrained" if args.lagrangian else priced(args.config["problem"], "money", args.breach_factor)
         self._envs = VectorFleetEnv(args.num_envs, split="train", autoreset_mode=mode, reward=reward, **args.config)
         self.size, self.places = args.num_envs, places_of(self._envs)
-        self.whole = self.places
+        self.whole, self.course = self.places, Course(self._envs)
 
     def reset(self, seed: int) -> NDArray[Any]:
         """Begin."""
-        return np.asarray(self._envs.reset(seed=seed)[0])
+        return self.course.reset(seed)
 
     def masks(self) -> NDArray[np.bool_] | None:
         """Of mode ``delta``."""
@@ -246,6 +261,7 @@ class Fleets:
     def step(self, actions: NDArray[Any]) -> Step:
         """Act."""
         observations, rewards, _, is_over, infos = self._envs.step(actions)
+        self.course.note(actions, is_over)
         final, terms = observations, {name: infos[name] for name in TERMS}
         if is_over.any():  # infos are then those of the next episode
             final = observations.copy()
@@ -370,6 +386,17 @@ class Rewards:
         self.prices_usd = np.clip(self.prices_usd * np.exp(self._args.price_rate * excess), *PRICE_BOUNDS_USD)
         self._late, self._due = np.zeros(3), np.zeros(3)
 
+    def state(self) -> Arrays:
+        """As arrays, between two updates."""
+        own = {"prices_usd": self.prices_usd, "return": self._return}
+        return own | self._mean.state("rewarded") | self._returned.state("returned")
+
+    def restore(self, arrays: Arrays) -> None:
+        """Go on from :meth:`state`."""
+        self.prices_usd, self._return = arrays["prices_usd"], arrays["return"]
+        self._mean.restore("rewarded", arrays)
+        self._returned.restore("returned", arrays)
+
 
 class Rollout(NamedTuple):
     """What was lived through, each of shape (T, B, ...)."""
@@ -389,9 +416,11 @@ class Life:
         usd: Dollars of a step, mean over the last rollout.
     """
 
-    def __init__(self, args: Args, batch: Batch, network: Network, eyes: Eyes, rewards: Rewards) -> None:
+    def __init__(
+        self, args: Args, batch: Batch, network: Network, eyes: Eyes, rewards: Rewards, now: NDArray[Any] | None = None
+    ) -> None:
         self._args, self._batch, self._network, self._eyes, self._rewards = args, batch, network, eyes, rewards
-        self._now, self.usd = batch.reset(args.seed), 0.0
+        self._now, self.usd = batch.reset(args.seed) if now is None else now, 0.0
 
     @torch.no_grad()
     def rollout(self) -> Rollout:
@@ -490,6 +519,9 @@ def train(args: Args, batch: Batch | None = None) -> list[dict[str, Any]]:
 
     Returns:
         The rows of the log.
+
+    Raises:
+        InputError: There is nothing to resume, or it is another run's.
     """
     torch.set_num_threads(1)
     torch.manual_seed(args.seed)
@@ -498,10 +530,12 @@ def train(args: Args, batch: Batch | None = None) -> list[dict[str, Any]]:
     network = Network(args, batch.places).to(args.device)
     optimizer = torch.optim.Adam(network.parameters(), lr=args.learning_rate, eps=1e-5)
     eyes, rewards = Eyes(batch.places, args.device), Rewards(args, batch.size)
-    recorder = Recorder(args, lambda: exported(args, network, eyes, batch))
-    if args.clone:
+    saved = Saved(args, batch, network, optimizer, draws, eyes, rewards)
+    steps, spent, now = saved.restore() if args.resume else (0, NOTHING, None)
+    recorder = Recorder(args, lambda: exported(args, network, eyes, batch), steps, spent)
+    if args.clone and not args.resume:
         recorder.record(0, {"cloned": clone(network, eyes, args.config, args.clone, args.clone_episodes, args.seed)}, is_last=True)
-    life, steps = Life(args, batch, network, eyes, rewards), 0
+    life = Life(args, batch, network, eyes, rewards, now)
     while steps < args.steps:
         optimizer.param_groups[0]["lr"] = args.learning_rate * (1.0 - 0.9 * steps / args.steps)
         update(args, network, optimizer, life.rollout(), draws, acts=steps >= args.value_first * args.rollout * args.num_envs)
@@ -509,6 +543,7 @@ def train(args: Args, batch: Batch | None = None) -> list[dict[str, Any]]:
             rewards.adapt()
         steps += args.rollout * args.num_envs
         recorder.record(steps, {"usd_a_step": life.usd, **prices(args, rewards)}, is_last=steps >= args.steps)
+        saved.write(steps, recorder.spent)
     recorder.close()
     return recorder.rows
 
@@ -518,24 +553,69 @@ def prices(args: Args, rewards: Rewards) -> dict[str, Any]:
     return {"prices_usd": [round(float(price), 4) for price in rewards.prices_usd]} if args.lagrangian else {}
 
 
+class Saved:
+    """The checkpoint of a run: all that decides what comes next, after an update. Of the native vector only."""
+
+    def __init__(
+        self,
+        args: Args,
+        batch: Batch,
+        network: Network,
+        optimizer: torch.optim.Optimizer,
+        draws: torch.Generator,
+        eyes: Eyes,
+        rewards: Rewards,
+    ) -> None:
+        self._args, self._path, self._torch = args, Path(args.out) / CHECKPOINT, (network, optimizer, draws)
+        self._course, self._eyes, self._rewards = getattr(batch, "course", None), eyes, rewards
+        if args.resume and self._course is None:
+            raise InputError("resume: only a run on the native vector goes on; leave it out")
+
+    def write(self, steps: int, spent: dict[str, float]) -> None:
+        """Replace the checkpoint."""
+        if self._course is not None:
+            arrays = torch_state(*self._torch) | self._eyes.moments.state("seen") | self._rewards.state() | self._course.state()
+            write_checkpoint(self._path, self._args.run, {"steps": steps, "spent": spent}, arrays)
+
+    def restore(self) -> tuple[int, dict[str, float], NDArray[Any]]:
+        """Steps and seconds behind it, and the observations of now.
+
+        Raises:
+            InputError: There is no checkpoint, or it is another run's.
+        """
+        facts, arrays = read_checkpoint(self._path, self._args.run)
+        assert self._course is not None
+        try:
+            restore_torch(arrays, *self._torch)
+            self._eyes.moments.restore("seen", arrays)
+            self._rewards.restore(arrays)
+            return int(facts["steps"]), dict(facts["spent"]), self._course.restore(arrays)
+        except (KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
+            raise InputError(f"--resume: '{self._path}' is torn ({error}); train anew in another folder") from None
+
+
 class Recorder:
     """The log, evaluations, and the agents that are kept."""
 
-    def __init__(self, args: Args, export: Any) -> None:
+    def __init__(self, args: Args, export: Any, steps: int, spent: dict[str, float]) -> None:
         self._args, self._export, self._out = args, export, Path(args.out)
         self._validation = Validation(**args.config)
         self._out.mkdir(parents=True, exist_ok=True)
-        self._log, self._clock = Log(self._out / LOG, 0), Clock(NOTHING)
+        self._log, self._clock = Log(self._out / LOG, steps), Clock(spent)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
         """Of the log."""
         return self._log.rows
 
+    @property
+    def spent(self) -> dict[str, float]:
+        """Seconds so far."""
+        return {name: round(value, 2) for name, value in self._clock.spent().items()}
+
     def record(self, steps: int, facts: dict[str, Any], is_last: bool) -> None:
         """Write a row; evaluate where it is time to, and at the end."""
-        spent = {name: round(value, 2) for name, value in self._clock.spent().items()}
-        row: dict[str, Any] = {"steps": steps, **spent, **facts}
+        row: dict[str, Any] = {"steps": steps, **self.spent, **facts}
         before = self.rows[-1]["steps"] if self.rows else 0
         if is_last or steps // self._args.evaluate_every > before // self._args.evaluate_every:
             row["validation"] = self._evaluate(row)

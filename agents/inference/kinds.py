@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Protocol
 
 from numpy.typing import NDArray
 
+from agents.inference.conditioned import Conditioned
 from agents.inference.equivariant import Equivariant
 from agents.inference.mlp import Mlp
 from agents.inference.residual import Residual
@@ -57,5 +58,5 @@ class SavedAgent(Agent, Parts, Protocol):
         ...
 
 
-KINDS: dict[str, type[Any]] = {kind.KIND: kind for kind in (Mlp, Equivariant, SharedPolicy, Residual)}
+KINDS: dict[str, type[Any]] = {kind.KIND: kind for kind in (Mlp, Equivariant, SharedPolicy, Residual, Conditioned)}
 """Classes of :class:`Parts` by kind: a card names one of these, and nothing else can be loaded."""

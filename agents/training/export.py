@@ -9,6 +9,7 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from agents.inference.conditioned import Conditioned
 from agents.inference.mlp import LEAST_VARIANCE, Mlp
 from agents.inference.residual import Residual
 from agents.training.settings import Settings
@@ -19,7 +20,7 @@ from sageserve_env.extras import need
 NO_CLIP = 1e8
 
 
-def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp | Residual:
+def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp | Residual | Conditioned:
     """The agent of a training.
 
     Args:
@@ -32,6 +33,8 @@ def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp | Residual
     """
     moments = (seen.seen.mean, seen.seen.variance) if settings.normalise_observations else None
     network = mlp_of(model, settings.view, moments=moments, frames=settings.frame_stack, is_sampled=settings.choose == "sampled")
+    if settings.price_factors is not None:
+        return Conditioned(network)
     return network if settings.residual is None else Residual(network, settings.residual)
 
 

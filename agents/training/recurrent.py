@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from agents.inference.conditioned import with_price
 from agents.training.settings import Settings
 from agents.training.vector import Normalised
 
@@ -33,7 +34,8 @@ class Remembering:
 
     def act(self, observation: Any, mask: NDArray[Any] | None) -> NDArray[Any]:
         """The action for an observation."""
-        now = self._seen.normalised(np.asarray(observation))
+        seen = np.asarray(observation)
+        now = self._seen.normalised(seen if self._settings.price_factors is None else with_price(seen, 1.0))
         self._frames = np.concatenate([self._frames[len(now) :], now])
         action, self._state = self._model.predict(
             self._frames, state=self._state, episode_start=self._is_first, deterministic=self._settings.choose == "likeliest"

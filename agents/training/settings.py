@@ -51,6 +51,8 @@ class Settings:
         choose: ``"likeliest"`` or ``"sampled"``: how the agent acts in evaluations, and once it is saved.
         residual: A reference policy that actions correct, e.g. ``"forecast-program:tuned=mini"`` (``ppo`` in mode ``delta``); None:
             actions are the agent's own.
+        price_factors: Least and greatest factor on the price of a breach, drawn for each training episode and seen by the agent,
+            which is evaluated at 1; None: always 1, and not seen.
     """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -74,6 +76,7 @@ class Settings:
     checkpoint_every: int = 20_000
     choose: str = "likeliest"
     residual: str | None = None
+    price_factors: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check.
@@ -103,6 +106,7 @@ class Settings:
         require_choice("choose", self.choose, ("likeliest", "sampled"))
         self._check_start()
         self._check_residual()
+        self._check_prices()
 
     def _check_start(self) -> None:
         if self.initial_instances is None:
@@ -121,6 +125,21 @@ class Settings:
         if self.environment.get("action_mode", "delta") != "delta" or self.initial_instances is not None:
             needs = "needs environment: {action_mode: delta}, and the world's instances at the start"
             raise InputError(f"residual = '{self.residual}' {needs}; leave initial_instances out")
+
+    def _check_prices(self) -> None:
+        if self.price_factors is None:
+            return
+        is_pair = isinstance(self.price_factors, tuple) and len(self.price_factors) == 2
+        if not is_pair or not all(is_number(factor) for factor in self.price_factors):
+            raise InputError(f"price_factors = {shown(self.price_factors)}; give the least and the greatest: [0.25, 4.0]")
+        least, most = self.price_factors
+        require_within("price_factors", least, 0.001, 1000.0, "a factor")
+        require_within("price_factors", most, least, 1000.0, "a factor")
+        for name, others in (("residual", self.residual), ("frame_stack", self.frame_stack > 1)):
+            if others:
+                raise InputError(f"price_factors and {name} do not go together; leave one out")
+        if self.environment.get("reward", "money") != "money":
+            raise InputError("price_factors are on the prices of the reward 'money'; leave environment: reward out")
 
     @property
     def view(self) -> dict[str, Any]:

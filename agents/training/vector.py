@@ -14,6 +14,7 @@ from agents.common.moments import Moments
 from agents.common.rewards import priced
 from agents.inference.mlp import LEAST_VARIANCE
 from agents.residual import ResidualEnv
+from agents.training.conditioned import ConditionedEnvs
 from agents.training.settings import Settings
 from sageserve_env.adapters.sb3 import SB3VecEnv
 from sageserve_env.env import FleetEnv
@@ -144,6 +145,8 @@ def training_envs(problem: str, settings: Settings, seed: int, num_threads: int 
         fleet = SB3VecEnv(settings.n_envs, **config)
     else:
         fleet = DrawnStarts(settings.n_envs, *settings.initial_instances, seed, **config)
+    if settings.price_factors is not None:
+        fleet = ConditionedEnvs(fleet, *settings.price_factors, seed)
     fleet.seed(seed)
     normalised = Normalised(fleet, settings, float(settings.algorithm.get("gamma", DEFAULT_GAMMA)))
     return (VecFrameStack(normalised, settings.frame_stack) if settings.frame_stack > 1 else normalised), normalised

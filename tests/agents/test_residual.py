@@ -14,10 +14,14 @@ from agents.inference.saved import load_agent, save_agent
 from agents.residual import Followed, ResidualEnv, begin
 from agents.training.settings import settings_for
 from agents.training.train import Plan, train
+from sageserve_env.cli.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError
+from sageserve_env.evaluation.locked.entrant import Entrant
+from sageserve_env.evaluation.locked.evaluate import evaluate
 from sageserve_env.evaluation.policy import load_policy
+from sageserve_env.scenarios import load_problem
 
 HOURS = {"problem": "mini", "horizon_s": 7200.0}
 LT_UA = "lt-ua:tuned=mini"
@@ -120,3 +124,16 @@ def test_a_card_without_a_reference_is_refused():
         Residual.from_parts(network.settings(), network.arrays())
     with pytest.raises(InputError, match="are no corrections"):
         Residual.from_parts({**network.settings(), "reference": "lt-ua"}, network.arrays())
+
+
+def test_it_is_evaluated_behind_the_wall_as_its_reference_is(tmp_path):
+    n = ResidualEnv(FleetEnv(**HOURS), LT_UA).observation_space.shape[0]
+    network = Mlp([(np.zeros((9, n)), np.tile([0.0, 5.0, 0.0], 3))], np.zeros(n), np.ones(n), {}, "categorical", [3, 3, 3])
+    save_agent(tmp_path / "agent", Residual(network, LT_UA), "mini")
+    problem = load_problem("mini").with_overrides(horizon_s=1800.0)
+    rows = []
+    for text in (str(tmp_path / "agent"), LT_UA):
+        entrant = Entrant.parse(text, lambda words: policy_options(words, None))
+        rows.append(evaluate(entrant, problem, episodes=1).rows[0])
+    assert rows[0].failure is None
+    assert (rows[0].actions, rows[0].outcomes) == (rows[1].actions, rows[1].outcomes)
