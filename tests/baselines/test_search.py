@@ -7,6 +7,7 @@ import pytest
 
 from baselines.search import PlanPolicy, Search, find, plans_by_episode, read_plans, write_plans
 from baselines.search.moves import Moves
+from baselines.search.plan import episode_identity
 from baselines.search.player import Candidate, Player
 from baselines.search.schedule import Room, Schedule
 from baselines.search.search import compatible, improve, joined
@@ -17,6 +18,7 @@ from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
+from sageserve_env.workload.play import play
 
 MINI = load_problem("mini")
 HOURS = 2.0
@@ -240,3 +242,13 @@ def test_all_episodes_or_those_of_a_day_or_variant():
     assert Search(MINI).episodes() == every
     assert Search(MINI).episodes("0", 1) == [every[1]]
     assert Search(MINI).episodes(every[0]["day"].upper()) == [each for each in every if each["day"] == every[0]["day"]]
+
+
+def test_an_episode_is_the_same_where_its_rates_differ_in_their_last_digits():
+    env = FleetEnv(problem="mini", split="test", horizon_s=3600.0)
+    env.reset(seed=1, options={"day": 0, "variant": 4})
+    workload, seed, world = env.episode.workload, env.episode.workload_seed, env.setup.world
+    nudged = workload.scale(1.0 + 1e-15)
+    assert play(nudged, world, seed).identity != play(workload, world, seed).identity
+    assert episode_identity(nudged, world, seed) == episode_identity(workload, world, seed)
+    assert episode_identity(workload, world, seed + 1) != episode_identity(workload, world, seed)
