@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from functools import lru_cache
+from itertools import product
 
 from sageserve_env.registration import IDS, problem_name
 from sageserve_env.scenarios.fleets import BURST_VMS, MINI_MODEL, day_fleet, globe_fleet, mini_fleet, scale_fleet, storm_fleet
@@ -57,6 +58,18 @@ AZURE_VARIANTS = (
     Perturbation(level=2.0),
 )
 """The first is the trace as it was recorded."""
+
+AZURE_TEST_VARIANTS = (*AZURE_VARIANTS, *(Perturbation(level=level) for level in (0.7, 0.9, 1.1, 1.35, 1.75)))
+"""Twice as many, as there are but two tests."""
+
+ONE_DAY_VARIANTS = (
+    *TEST_VARIANTS,
+    *(
+        Perturbation(level=level, phase_s=phase_h * HOUR_S, noise=0.15, noise_seed=203 + k)
+        for k, (phase_h, level) in enumerate(product((-1, 0, 1), (0.8, 0.9, 1.0, 1.1, 1.2)))
+    ),
+)
+"""Of a test split of one day: as many episodes as the others have on four."""
 
 RANDOMISATION = Randomisation(level=(0.75, 1.3), burst_probability=0.0)
 """Of the train splits."""
@@ -235,7 +248,7 @@ def _azure() -> Problem:
         (
             Split("train", azure_windows(0.0, {"conv": 2100.0, "code": 2100.0}), randomisation),
             Split("validation", azure_windows(2100.0, {"conv": 700.0, "code": 700.0}), variants=AZURE_VARIANTS),
-            Split("test", azure_windows(2800.0, {"conv": 702.0, "code": 636.0}), variants=AZURE_VARIANTS),
+            Split("test", azure_windows(2800.0, {"conv": 702.0, "code": 636.0}), variants=AZURE_TEST_VARIANTS),
         ),
         control_interval_s=30.0,
         horizon_s=600.0,
@@ -266,7 +279,7 @@ WEEKDAY_SPLITS = tuple(
     for name, days, variants in (
         ("train", TRAIN_DAYS, ()),
         ("validation", VALIDATION_DAYS, VALIDATION_VARIANTS),
-        ("test", TEST_DAYS, TEST_VARIANTS),
+        ("test", TEST_DAYS, ONE_DAY_VARIANTS),
     )
 )
 

@@ -95,7 +95,7 @@ def test_options_change_what_they_name():
 
 def test_initial_instances_keep_the_models_not_named():
     episode = load_problem("azure").sample("train", rng(), {"initial_instances": {"bloom-176b": 2}})
-    assert episode.initial_instances == {"llama-2-70b": 4, "bloom-176b": 2}
+    assert episode.initial_instances == {"llama-2-70b": 8, "bloom-176b": 2}
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,9 @@ def test_every_problem_has_the_three_splits(name):
     problem = load_problem(name)
     assert tuple(split.name for split in problem.splits) == SPLITS
     assert problem.splits[0].randomisation is not None
-    assert all(len(split.variants) == 5 and split.randomisation is None for split in problem.splits[1:])
+    assert len(problem.splits[1].variants) == 5
+    assert len(problem.splits[2].held_out()) == 20
+    assert all(split.randomisation is None for split in problem.splits[1:])
 
 
 @settings(deadline=None)
