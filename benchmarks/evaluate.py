@@ -18,6 +18,7 @@ from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import introduced
 from sageserve_env.evaluation.locked.play.seat import Job, Seat
 from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, held_out
+from sageserve_env.evaluation.locked.wall.patience import patience_s
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem
@@ -42,7 +43,7 @@ def measured(name: str, episodes: int) -> dict[str, Any]:
     def in_the_open(episode: Episode) -> None:
         play_policy(env, policy, dict(episode), EPISODE_SEED)
 
-    seat = Seat(Job(entrant, known, problem, LIMITS, is_bound=False, has_anchors=False))
+    seat = Seat(Job(entrant, known, problem, LIMITS, is_bound=False, has_anchors=False), patience_s(1))
 
     def locked(episode: Episode) -> None:
         assert seat.play(episode).failure is None

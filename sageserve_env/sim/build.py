@@ -229,7 +229,7 @@ def leaves_of(sources: int) -> int:
 def fill_empty_lists(arrays: dict[str, Array]) -> None:
     """Mark every list as empty and every event source as having no event."""
     for name in ("transit", "held", "central", "queue", "lost"):
-        arrays[name]["head"] = arrays[name]["tail"] = st.NONE
+        arrays[name]["head"] = arrays[name]["tail"] = arrays[name]["put"] = st.NONE
     arrays["clock"]["flight_free"] = st.NONE
     arrays["instance"]["prefill_head"] = arrays["instance"]["prefill_tail"] = st.NONE
     arrays["event"]["time_s"] = arrays["fault_event"]["time_s"] = np.inf

@@ -51,47 +51,71 @@ def append(flight: Any, queue: Any, slot: int) -> None:
 
 @kernel
 def insert(flight: Any, queue: Any, slot: int) -> None:
-    """Put a request into a list ordered by ``key_s``, behind its equals. From the end: arrivals are nearly in order."""
+    """Put a request into a list ordered by ``key_s``, behind its equals."""
+    link(flight, queue, last_before(flight, queue, flight[slot].key_s, True), slot)
+
+
+@kernel
+def put_back(flight: Any, queue: Any, slot: int) -> None:
+    """Put a request back into a list ordered by ``key_s``, before its equals."""
+    link(flight, queue, last_before(flight, queue, flight[slot].key_s, False), slot)
+
+
+@kernel
+def last_before(flight: Any, queue: Any, key_s: float, or_equal: bool) -> int:
+    """The last request of an ordered list whose key is less than ``key_s``, or equal to it; ``NONE`` where there is none.
+
+    Two searches take turns, one from the tail, as arrivals are nearly in order, and one from where a request was put last, as what
+    a fault takes comes back in order: thousands of requests, each of which may belong thousands of places before the tail.
+    """
+    late = queue.tail
+    if late == NONE or goes_before(flight, late, key_s, or_equal):
+        return late
+    near = queue.head if queue.put == NONE else queue.put
+    if goes_before(flight, near, key_s, or_equal):
+        while not goes_before(flight, late, key_s, or_equal):
+            following = flight[near].next
+            if not goes_before(flight, following, key_s, or_equal):
+                return near
+            near, late = following, flight[late].prev
+        return late
+    while near != NONE and not goes_before(flight, near, key_s, or_equal):
+        if goes_before(flight, late, key_s, or_equal):
+            return late
+        near, late = flight[near].prev, flight[late].prev
+    return near
+
+
+@kernel
+def goes_before(flight: Any, slot: int, key_s: float, or_equal: bool) -> bool:
+    """Whether a request's key is less than another, or equal to it."""
+    return flight[slot].key_s < key_s or (or_equal and flight[slot].key_s == key_s)
+
+
+@kernel
+def link(flight: Any, queue: Any, before: int, slot: int) -> None:
+    """Put a request behind another of a list, or at its head where that is ``NONE``."""
     request = flight[slot]
-    before = queue.tail
-    while before != NONE and flight[before].key_s > request.key_s:
-        before = flight[before].prev
+    request.prev = before
     if before == NONE:
         request.next = queue.head
         queue.head = slot
     else:
         request.next = flight[before].next
         flight[before].next = slot
-    request.prev = before
     if request.next == NONE:
         queue.tail = slot
     else:
         flight[request.next].prev = slot
-
-
-@kernel
-def put_back(flight: Any, queue: Any, slot: int) -> None:
-    """Put a request back into a list ordered by ``key_s``, before its equals. From the front: it was there before."""
-    request = flight[slot]
-    behind = queue.head
-    while behind != NONE and flight[behind].key_s < request.key_s:
-        behind = flight[behind].next
-    request.next = behind
-    request.prev = queue.tail if behind == NONE else flight[behind].prev
-    if request.prev == NONE:
-        queue.head = slot
-    else:
-        flight[request.prev].next = slot
-    if behind == NONE:
-        queue.tail = slot
-    else:
-        flight[behind].prev = slot
+    queue.put = slot
 
 
 @kernel
 def pop(flight: Any, queue: Any) -> int:
     """Take the first request off a list that is not empty."""
     slot = queue.head
+    if queue.put == slot:
+        queue.put = NONE
     queue.head = flight[slot].next
     if queue.head == NONE:
         queue.tail = NONE
@@ -104,6 +128,8 @@ def pop(flight: Any, queue: Any) -> int:
 def pop_last(flight: Any, queue: Any) -> int:
     """Take the last request off a list that is not empty."""
     slot = queue.tail
+    if queue.put == slot:
+        queue.put = NONE
     queue.tail = flight[slot].prev
     if queue.tail == NONE:
         queue.head = NONE

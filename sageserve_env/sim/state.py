@@ -189,8 +189,8 @@ INSTANCE = np.dtype(
     align=True,
 )
 
-QUEUE = np.dtype([("head", "i4"), ("tail", "i4")], align=True)
-"""A doubly linked list of requests, through FLIGHT's ``next`` and ``prev``."""
+QUEUE = np.dtype([("head", "i4"), ("tail", "i4"), ("put", "i4")], align=True)
+"""A doubly linked list of requests, through FLIGHT's ``next`` and ``prev``; ``put``: what was last put in its place, if there."""
 
 FLIGHT = np.dtype(
     [

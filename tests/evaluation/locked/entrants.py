@@ -270,10 +270,10 @@ class SaysAnOddOrder(Step):
 
     def then(self, telemetry):
         from sageserve_env.evaluation.locked.actions import ORDER, said_of
-        from sageserve_env.evaluation.locked.wall.wire import pack
+        from sageserve_env.evaluation.locked.wall.wire import Packer
 
         (played,) = (thing for thing in gc.get_objects() if type(thing).__name__ == "Played")
-        line().send_bytes(pack({**said_of(self.knobs), ORDER: 9}, played._reply))
+        line().send_bytes(Packer(played._reply).pack({**said_of(self.knobs), ORDER: 9}))
         return self.knobs
 
 

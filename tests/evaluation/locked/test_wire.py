@@ -5,7 +5,7 @@ import pytest
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.locked.actions import knobs_of, said_of
-from sageserve_env.evaluation.locked.wall.wire import fits, is_packed, layout, pack, unpack
+from sageserve_env.evaluation.locked.wall.wire import Packer, fits, is_packed, layout, unpack
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
 
@@ -13,7 +13,7 @@ from sageserve_env.sim import Knobs
 def over(told):
     """A value on the other side."""
     kind = layout(told)
-    return unpack(pack(told, kind), kind)
+    return unpack(Packer(kind).pack(told), kind)
 
 
 def test_telemetry_goes_over_whole() -> None:
@@ -54,7 +54,7 @@ def test_what_goes_over_cannot_be_written_to() -> None:
 def test_knobs_come_back_packed() -> None:
     said = said_of(Knobs.static(load_problem("mini").world(), "EDF"))
     kind = layout(said)
-    message = pack(said, kind)
+    message = Packer(kind).pack(said)
     assert is_packed(message, kind)
     assert not is_packed(message[:-8], kind)
     assert knobs_of(unpack(message, kind)).admission_order == "EDF"

@@ -23,6 +23,7 @@ from sageserve_env.evaluation.locked.protocol import (
     held_out,
     problem_digest,
 )
+from sageserve_env.evaluation.locked.wall.patience import patience_s
 from sageserve_env.evaluation.locked.wall.process import PolicyProcess
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import Problem
@@ -70,10 +71,15 @@ class Job:
 
 
 class Seat:
-    """Plays episodes of a job, one at a time; the process of the next begins meanwhile, as that takes as long as many decisions."""
+    """Plays episodes of a job, one at a time; the process of the next begins meanwhile, as that takes as long as many decisions.
 
-    def __init__(self, job: Job) -> None:
-        self._job = job
+    Args:
+        job: Of whom.
+        awake_s: Seconds for which it waits awake for a decision, and the policy for its turn.
+    """
+
+    def __init__(self, job: Job, awake_s: float = 0.0) -> None:
+        self._job, self._awake_s = job, awake_s
         self._env = environment(job.known, job.entrant, job.problem)
         self._anchors = Anchors.of(self._env) if job.has_anchors else None
         self._beginning = ThreadPoolExecutor(1)
@@ -87,7 +93,7 @@ class Seat:
 
     def _begin(self) -> Future[PolicyProcess]:
         """Begin a process that waits for an episode."""
-        return self._beginning.submit(PolicyProcess, self._job.entrant, self._job.limits)
+        return self._beginning.submit(PolicyProcess, self._job.entrant, self._job.limits, self._awake_s)
 
     def close(self) -> None:
         """Stop the environment's threads, and the process that waits."""
@@ -104,7 +110,7 @@ def play_here(job: Job, episodes: list[Episode], workers: int) -> Generator[Row,
         episodes: Which.
         workers: Episodes at a time.
     """
-    made = [Seat(job) for _ in range(min(workers, max(len(episodes), 1)))]
+    made = [Seat(job, patience_s(workers)) for _ in range(min(workers, max(len(episodes), 1)))]
     seats: SimpleQueue[Seat] = SimpleQueue()
     for seat in made:
         seats.put(seat)

@@ -10,7 +10,7 @@ from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Said, knobs_of, order_code, said_of
 from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
-from sageserve_env.evaluation.locked.wall.wire import layout
+from sageserve_env.evaluation.locked.wall.wire import Packer, layout
 from sageserve_env.sim import Knobs
 
 
@@ -20,6 +20,7 @@ class AgentTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
         self._env, self._process, self._observation = env, process, observation
         self.layout = layout(self._told())
+        self._turns = Packer(self.layout)
 
     def decide(self, limit_s: float) -> Said:
         """Ask for the next action.
@@ -27,7 +28,7 @@ class AgentTurns:
         Raises:
             PolicyFailure: There is none in time.
         """
-        self._action = as_array(self._process.turn(limit_s, self._told(), self.layout))
+        self._action = as_array(self._process.turn(limit_s, self._turns.pack(self._told())))
         return {ACTION: self._action}
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
@@ -56,6 +57,7 @@ class ControllerTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
         self._env, self._process = env, process
         self.layout = layout(vars(env.telemetry()))
+        self._turns = Packer(self.layout)
         held = said_of(Knobs.static(env.setup.world))
         self.reply = layout({name: array.astype(np.result_type(array, np.int64)) for name, array in held.items()})
         self._said: Any = None
@@ -66,7 +68,7 @@ class ControllerTurns:
         Raises:
             PolicyFailure: There are none in time.
         """
-        said = self._process.turn(limit_s, vars(self._env.telemetry()), self.layout, self.reply)
+        said = self._process.turn(limit_s, self._turns.pack(vars(self._env.telemetry())), self.reply)
         if said is not self._said:
             self._said, self._knobs, self._decided = said, *as_knobs(said)
         return self._decided

@@ -18,7 +18,8 @@ from sageserve_env.errors import printable
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.protocol import Limits
 from sageserve_env.evaluation.locked.wall import worker
-from sageserve_env.evaluation.locked.wall.wire import Layout, Told, is_packed, pack, unpack
+from sageserve_env.evaluation.locked.wall.patience import Patience
+from sageserve_env.evaluation.locked.wall.wire import Layout, is_packed, unpack
 
 LONGEST_ANSWER = 1 << 24
 """Bytes."""
@@ -64,13 +65,15 @@ class PolicyProcess:
     Args:
         entrant: Who.
         limits: How long it may take.
+        awake_s: Seconds for which both sides wait awake, see :mod:`~sageserve_env.evaluation.locked.wall.patience`.
     """
 
-    def __init__(self, entrant: Entrant, limits: Limits) -> None:
+    def __init__(self, entrant: Entrant, limits: Limits, awake_s: float = 0.0) -> None:
         context = forking(entrant)
         self._connection, theirs = context.Pipe()
         self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
-        self._process = context.Process(target=worker.serve, args=(theirs, entrant), daemon=True)
+        self._patience = Patience(self._connection, awake_s)
+        self._process = context.Process(target=worker.serve, args=(theirs, entrant, awake_s), daemon=True)
         self._limits, self._due_s, self._is_late, self._is_closed = limits, math.inf, False, Event()
         self._heard = b""
         self._understood: Any = None
@@ -104,24 +107,24 @@ class PolicyProcess:
         """
         return self._answer(limit_s, task, pickle.dumps((task, arguments), protocol=5))
 
-    def turn(self, limit_s: float, told: Told, layout: Layout, reply: Layout | None = None) -> Any:
+    def turn(self, limit_s: float, message: bytes, reply: Layout | None = None) -> Any:
         """Ask for a decision, as :meth:`ask` does.
 
         Args:
             limit_s: Seconds that it may take.
-            told: What the policy sees.
-            layout: Of that, as the episode was begun with.
-            reply: Of a decision that comes packed; any other comes as plain JSON.
+            message: What the policy sees, packed in the layout that the episode was begun with.
+            reply: Layout of a decision that comes packed; any other comes as plain JSON.
 
         Raises:
             PolicyFailure: There is none.
         """
-        return self._answer(limit_s, "a decision", pack(told, layout), reply)
+        return self._answer(limit_s, "a decision", message, reply)
 
     def _answer(self, limit_s: float, task: str, message: bytes, reply: Layout | None = None) -> Any:
         self._due_s = time.monotonic() + limit_s
         try:
             self._connection.send_bytes(message)
+            self._patience.wait()
             answer = self._read(self._connection.recv_bytes(LONGEST_ANSWER), reply)
         except (EOFError, OSError):
             if self._is_late:

@@ -14,32 +14,10 @@ import numpy as np
 TURN = b"turn\0\0\0\0"
 """Head of a message of packed values: a turn, or a decision. Eight bytes keep the arrays aligned."""
 
-WORD = 8
-"""Bytes that each array's place is a multiple of."""
+NUMBER, ARRAY = "number", "array"
 
-Told = Any
-"""An array, a number, None, or a dict of such by name."""
-
-Tree = Any
-"""A :class:`Place`, None, or a dict of such by name."""
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where an array or a number is in a message.
-
-    Attributes:
-        offset: Its first byte.
-        dtype, shape: Of the array.
-        is_number: It is a plain number.
-        padding: Zeros up to the next place.
-    """
-
-    offset: int
-    dtype: np.dtype[Any]
-    shape: tuple[int, ...]
-    is_number: bool
-    padding: bytes
+Told = dict[str, Any]
+"""Arrays, numbers, None, or dicts of such, by name."""
 
 
 @dataclass(frozen=True)
@@ -47,85 +25,93 @@ class Layout:
     """Where everything is in a message of values with the same names, shapes and dtypes.
 
     Attributes:
-        tree: Places by name.
-        size: Bytes of the message.
+        dtype: Of a record that holds the arrays and numbers.
+        kinds: What is under each name: an array, a number, None, or the layout of a dict.
     """
 
-    tree: Tree
-    size: int
+    dtype: np.dtype[Any]
+    kinds: dict[str, Any]
 
 
 def layout(told: Told) -> Layout:
-    """The layout of values with the shapes and dtypes of this one."""
-    return Layout(*_placed(told, len(TURN)))
+    """The layout of values with the shapes and dtypes of these."""
+    fields: list[Any] = []
+    kinds: dict[str, Any] = {}
+    for name, value in told.items():
+        if isinstance(value, dict):
+            kinds[name] = layout(value)
+            fields.append((name, kinds[name].dtype))
+        elif value is not None:
+            kinds[name] = ARRAY if isinstance(value, np.ndarray) else NUMBER
+            fields.append((name, np.asarray(value).dtype, np.shape(value)))
+        else:
+            kinds[name] = None
+    return Layout(np.dtype(fields, align=True), kinds)
 
 
-def pack(told: Told, kind: Layout) -> bytes:
-    """A value as bytes.
+class Packer:
+    """Makes messages of a layout; its record is filled anew for each.
 
     Args:
-        told: Of the shapes that the layout was made for, and of dtypes that can be cast to its.
         kind: The layout.
     """
-    parts = [TURN]
-    _write(parts, told, kind.tree)
-    message = b"".join(parts)
-    assert len(message) == kind.size, "a value of other shapes than its layout"
-    return message
+
+    def __init__(self, kind: Layout) -> None:
+        self._record = np.zeros((), kind.dtype)
+        self._places = _places(self._record, kind.kinds)
+
+    def pack(self, told: Told) -> bytes:
+        """Values as bytes; of the shapes that the layout was made for, and of dtypes that can be cast to its."""
+        _write(self._places, told)
+        return TURN + self._record.tobytes()
 
 
 def unpack(message: bytes, kind: Layout) -> Told:
-    """The value of a message: arrays on its bytes, which cannot be made writable, and numbers."""
-    return _read(message, kind.tree)
+    """The values of a message: arrays on its bytes, which cannot be made writable, and numbers."""
+    return _read(np.ndarray((), kind.dtype, message, len(TURN)), kind.kinds)
 
 
 def is_packed(message: bytes, kind: Layout) -> bool:
-    """Whether a message holds a value of a layout."""
-    return len(message) == kind.size and message.startswith(TURN)
+    """Whether a message holds values of a layout."""
+    return len(message) == len(TURN) + kind.dtype.itemsize and message.startswith(TURN)
 
 
-def fits(told: dict[str, Any], kind: Layout) -> bool:
-    """Whether the items are arrays of numbers that :func:`pack` takes without loss."""
-    return all(_fits(array, kind.tree[name]) for name, array in told.items())
+def fits(told: Told, kind: Layout) -> bool:
+    """Whether the items are arrays of numbers that a :class:`Packer` takes without loss."""
+    return all(_fits(array, kind.dtype[name]) for name, array in told.items())
 
 
-def _fits(array: np.ndarray[Any, Any], place: Place) -> bool:
+def _fits(array: np.ndarray[Any, Any], place: np.dtype[Any]) -> bool:
     if array.shape != place.shape:
         return False
-    return array.dtype == place.dtype or (array.dtype.kind in "iuf" and np.can_cast(array.dtype, place.dtype))
+    return array.dtype == place.base or (array.dtype.kind in "iuf" and np.can_cast(array.dtype, place.base))
 
 
-def _placed(told: Told, offset: int) -> tuple[Tree, int]:
-    """Places of a value from a byte on, and the byte after them."""
-    if told is None:
-        return None, offset
-    if isinstance(told, dict):
-        tree = {}
-        for name, item in told.items():
-            tree[name], offset = _placed(item, offset)
-        return tree, offset
-    array = np.asarray(told)
-    padding = bytes(-array.nbytes % WORD)
-    place = Place(offset, array.dtype, array.shape, not isinstance(told, np.ndarray), padding)
-    return place, offset + array.nbytes + len(padding)
+def _places(record: np.ndarray[Any, Any], kinds: dict[str, Any]) -> dict[str, Any]:
+    """Where in a record each value goes."""
+    return {
+        name: _places(record[name], kind.kinds) if isinstance(kind, Layout) else record[name]
+        for name, kind in kinds.items()
+        if kind is not None
+    }
 
 
-def _write(parts: list[bytes], told: Told, tree: Tree) -> None:
-    """Add the bytes of a value."""
-    if isinstance(tree, dict):
-        for name, inner in tree.items():
-            _write(parts, told[name], inner)
-    elif tree is not None:
-        parts.append(np.asarray(told, tree.dtype).tobytes())
-        if tree.padding:
-            parts.append(tree.padding)
+def _write(places: dict[str, Any], told: Told) -> None:
+    for name, place in places.items():
+        if isinstance(place, dict):
+            _write(place, told[name])
+        else:
+            place[...] = told[name]
 
 
-def _read(message: bytes, tree: Tree) -> Told:
-    """The value at some places."""
-    if isinstance(tree, dict):
-        return {name: _read(message, inner) for name, inner in tree.items()}
-    if tree is None:
-        return None
-    array: np.ndarray[Any, Any] = np.ndarray(tree.shape, tree.dtype, message, tree.offset)
-    return array.item() if tree.is_number else array
+def _read(record: np.ndarray[Any, Any], kinds: dict[str, Any]) -> Told:
+    """The values of a record."""
+    told: Told = {}
+    for name, kind in kinds.items():
+        if kind == ARRAY:
+            told[name] = record[name]
+        elif kind == NUMBER:
+            told[name] = record[name].item()
+        else:
+            told[name] = None if kind is None else _read(record[name], kind.kinds)
+    return told

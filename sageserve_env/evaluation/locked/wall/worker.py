@@ -20,7 +20,8 @@ import numpy as np
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import KNOBS, ORDER, said_of
 from sageserve_env.evaluation.locked.entrant import Entrant, described
-from sageserve_env.evaluation.locked.wall.wire import TURN, Layout, fits, pack, unpack
+from sageserve_env.evaluation.locked.wall.patience import Patience
+from sageserve_env.evaluation.locked.wall.wire import TURN, Layout, Packer, fits, unpack
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -28,14 +29,15 @@ from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload.request import Workload
 
 
-def serve(connection: Connection, entrant: Entrant) -> None:
+def serve(connection: Connection, entrant: Entrant, awake_s: float) -> None:
     """Answer until the other side closes: turns, and tasks, which are a method of :class:`Played` and its arguments."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to see
     os.dup2(2, 1)  # what a policy prints is no result
     Thread(target=_end_with_parent, daemon=True).start()
-    played = Played(entrant)
+    played, patience = Played(entrant), Patience(connection, awake_s)
     with hushed(), suppress(EOFError):
         while True:
+            patience.wait()
             connection.send_bytes(answer(played, connection.recv_bytes()))
 
 
@@ -65,6 +67,7 @@ class Played:
         self._turn: Callable[[Any], Any]
         self._layout: Layout
         self._reply: Layout
+        self._replies: Packer
 
     def load(self) -> dict[str, Any]:
         """Make the policy; the fields of :class:`~sageserve_env.evaluation.locked.entrant.Described`."""
@@ -84,7 +87,7 @@ class Played:
         Raises:
             InputError: It wants another fleet.
         """
-        self._turn, self._layout, self._reply = self._decide, layout, reply
+        self._turn, self._layout, self._reply, self._replies = self._decide, layout, reply, Packer(reply)
         prepare = getattr(self._policy, "prepare", None)
         if prepare is not None and prepare(scenario.world) != scenario.world:
             raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
@@ -111,7 +114,7 @@ class Played:
             raise TypeError(f"decide() gave a {type(knobs).__name__}, not Knobs")
         said = said_of(knobs)
         if said[ORDER] >= 0 and fits(said, self._reply):
-            return pack(said, self._reply)
+            return self._replies.pack(said)
         return {name: np.asarray(getattr(knobs, name)).tolist() for name in KNOBS}
 
 
