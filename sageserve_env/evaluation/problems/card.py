@@ -198,10 +198,13 @@ def demands(problem: Problem, seed: int = 0) -> str:
         f"| day | swing of {', '.join(models)} | instances of an endpoint | attainable IW-F | requests | a breach pays below, $ |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for day in test_days(problem):
-        found = needs(problem, day, seed)
-        fleets = found.instances()
-        swings = ", ".join(f"{swing:.1f}" for swing in found.swing)
-        facts = f"{fleets.min()} to {fleets.max()} | {found.attainable:.1%} | {found.requests:,}"
-        lines.append(f"| {day['day']} | {swings} | {facts} | {break_even_usd(problem, day, found, seed)[0]:.3f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(demand_line(problem, day, seed) for day in test_days(problem))])
+
+
+def demand_line(problem: Problem, day: dict[str, Any], seed: int = 0) -> str:
+    """The row of a day."""
+    found = needs(problem, day, seed)
+    fleets = found.instances()
+    swings = ", ".join(f"{swing:.1f}" for swing in found.swing)
+    facts = f"{fleets.min()} to {fleets.max()} | {found.attainable:.1%} | {found.requests:,}"
+    return f"| {day['day']} | {swings} | {facts} | {break_even_usd(problem, day, found, seed)[0]:.3f} |"
