@@ -29,7 +29,7 @@ REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """Policies and options that every card has, beside the least fleet."""
 
-TUNED = ("static-by-model", "reactive", "hpa", "keda", "lt-ua", "forecast-program")
+TUNED = ("static-by-model", "reactive", "hpa", "keda", "lt-i", "lt-u", "lt-ua", "forecast-program")
 """Policies that are tuned where a log of their tuning is shipped."""
 
 TUNED_ON = {"week": "day"}
