@@ -5,7 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
 from baselines.long_term import Bounds, LongTermPolicy, toward
+from baselines.thresholds import set_thresholds
+from sageserve_env.scenarios import Scenario
 from sageserve_env.sim.telemetry import Telemetry
 
 
@@ -13,12 +17,26 @@ from sageserve_env.sim.telemetry import Telemetry
 class LtU(LongTermPolicy):
     """Long-term, by utilization: an endpoint moves out only while it is busy, in only while it is idle, never past its target.
 
-    Busy and idle are the world's thresholds (the paper: above 70 %, below 30 %), at which the simulator's tick moves one instance.
+    Busy and idle are utilizations at which the simulator's tick moves one instance. Where VMs take longer to come than a peak takes
+    to pass, the paper's are too late, and low ones let an endpoint keep what its target allows.
 
-    Options: see :class:`baselines.long_term.LongTermPolicy`.
+    Attributes:
+        scale_out_utilization: Above it an endpoint is busy, 0 to 1; the paper: 0.7. None: the world's.
+        scale_in_utilization: Below it it is idle, 0 to 1; the paper: 0.3. None: the world's.
+
+    Other options: see :class:`baselines.long_term.LongTermPolicy`.
     """
 
     name: ClassVar[str] = "lt-u"
+
+    scale_out_utilization: float | None = None
+    scale_in_utilization: float | None = None
+
+    def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
+        """See :meth:`baselines.long_term.LongTermPolicy.reset`."""
+        super().reset(scenario, rng)
+        names = "scale_out_utilization", "scale_in_utilization"
+        set_thresholds(self._knobs, {name: getattr(self, name) for name in names})
 
     def bounds(self, telemetry: Telemetry, target: Bounds) -> tuple[Bounds, Bounds]:
         """From the present count to the target."""

@@ -8,7 +8,8 @@ from typing import ClassVar
 import numpy as np
 
 from baselines.forecast import HOUR_S
-from baselines.long_term import Bounds, LongTermPolicy, toward
+from baselines.long_term import Bounds
+from baselines.lt_u import LtU
 from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim.telemetry import Telemetry
@@ -18,7 +19,7 @@ MOST_FACTOR = 1e6
 
 
 @dataclass
-class LtUa(LongTermPolicy):
+class LtUa(LtU):
     """Long-term, by utilization and aware of error: late in the hour, traffic far off its forecast lifts the target.
 
     Where the observed traffic is at least ``out_factor`` times the forecast, an endpoint may go on scaling out past its target, to
@@ -32,12 +33,12 @@ class LtUa(LongTermPolicy):
         late_s: The last seconds of each hour in which this holds; the paper: 20 minutes.
         observed_s: Seconds over which traffic is observed.
 
-    Other options: see :class:`baselines.long_term.LongTermPolicy`.
+    Other options: see :class:`baselines.lt_u.LtU`.
     """
 
     name: ClassVar[str] = "lt-ua"
     TUNABLE: ClassVar[dict[str, Range]] = {
-        **LongTermPolicy.TUNABLE,
+        **LtU.TUNABLE,
         "out_factor": Range(1.0, 5.0, is_log=True),
         "in_factor": Range(0.1, 0.9),
         "late_s": Range(0.0, 3600.0),
@@ -49,7 +50,7 @@ class LtUa(LongTermPolicy):
     observed_s: float = 300.0
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
-        """See :meth:`baselines.long_term.LongTermPolicy.reset`."""
+        """See :meth:`baselines.lt_u.LtU.reset`."""
         for name in ("in_factor", "out_factor"):
             require_within(name, getattr(self, name), 0, MOST_FACTOR, "a factor")
         require(self.out_factor > self.in_factor, "out_factor", self.out_factor, f"is not above in_factor = {self.in_factor}")
@@ -59,7 +60,7 @@ class LtUa(LongTermPolicy):
 
     def bounds(self, telemetry: Telemetry, target: Bounds) -> tuple[Bounds, Bounds]:
         """LT-U's, with caps lifted and floors lowered where the forecast was far off."""
-        floor, cap = toward(target, telemetry, self._least)
+        floor, cap = super().bounds(telemetry, target)
         if telemetry.now_s - self.plans[-1].start_s < HOUR_S - self.late_s:
             return floor, cap
         observed = self._traffic.interactive_rate(telemetry.now_s - self.observed_s, telemetry.now_s).ravel()

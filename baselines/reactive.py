@@ -8,15 +8,12 @@ from typing import ClassVar
 import numpy as np
 
 from baselines.fleet import equal_fleet, require_least
+from baselines.thresholds import UNITS, set_thresholds
 from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.knobs import RANGES
 from sageserve_env.sim.telemetry import Telemetry
-from sageserve_env.world.checks import require_within
 from sageserve_env.world.vms import region_capacity
-
-THRESHOLDS = {"scale_out_utilization": "a share", "scale_in_utilization": "a share", "cool_down_s": "seconds"}
 
 
 @dataclass
@@ -63,11 +60,7 @@ class ReactivePolicy:
         require_least("min_instances", least, world)
         knobs.floor = equal_fleet(world, least)
         knobs.cap = region_capacity(world)
-        for name, unit in THRESHOLDS.items():
-            value = getattr(self, name)
-            if value is not None:
-                require_within(name, value, *RANGES[name], unit)
-                getattr(knobs, name)[:] = value
+        set_thresholds(knobs, {name: getattr(self, name) for name in UNITS})
         self._knobs = knobs.validated(world)
 
     def decide(self, telemetry: Telemetry) -> Knobs:

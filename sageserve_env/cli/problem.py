@@ -14,6 +14,9 @@ app = typer.Typer(help="List problems, and measure what they ask of a fleet.", n
 
 ProblemArgument = Annotated[str, typer.Argument(metavar="NAME|ID", help="A problem, e.g. mini or SageServe/Mini-v0.")]
 DayOption = Annotated[str | None, typer.Option("--day", help="One of the test split's days; each of them by default.")]
+MostOption = Annotated[
+    int, typer.Option("--most", metavar="N", help="Instances of an endpoint in the largest fleet that is tried.")
+]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Of the traffic.")]
 
 
@@ -52,7 +55,7 @@ def show_card(
 
 
 @app.command("needs")
-def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption = 0) -> None:
+def show_needs(problem: ProblemArgument, day: DayOption = None, most: MostOption = 12, seed: SeedOption = 0) -> None:
     """Measure the least fleets that serve 95 % of IW-F, hour by hour, on the test days as recorded.
 
     Example: sageserve problem needs mini --day friday-o365-a
@@ -70,7 +73,7 @@ def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
         ["least", "most", "swing", "most of an\nendpoint", "its\nswing", "attainable\nIW-F", "requests"],
     )
     for options in chosen_days(chosen, day):
-        found = needs(chosen, options, seed)
+        found = needs(chosen, options, seed, most=most)
         for m, model in enumerate(models):
             hours = found.instances()[:, :, m]
             total = hours.sum(axis=1)
@@ -80,7 +83,7 @@ def show_needs(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
 
 
 @app.command("price")
-def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption = 0) -> None:
+def show_price(problem: ProblemArgument, day: DayOption = None, most: MostOption = 12, seed: SeedOption = 0) -> None:
     """Measure the price of a breach above which leaving requests late is dearer than serving them.
 
     Example: sageserve problem price mini --day friday-o365-a
@@ -96,7 +99,7 @@ def show_price(problem: ProblemArgument, day: DayOption = None, seed: SeedOption
     )
     asked = min(chosen.breach_prices_usd)
     for options in chosen_days(chosen, day):
-        price, _ = break_even_usd(chosen, options, needs(chosen, options, seed), seed)
+        price, _ = break_even_usd(chosen, options, needs(chosen, options, seed, most=most), seed)
         made.add_row(options["day"], f"{price:.3f}", f"{asked:.3f}", f"{asked / price:.1f}" if price else "–")
     output().print(made)
 

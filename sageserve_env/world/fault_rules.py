@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from statistics import NormalDist
+
 from sageserve_env.world.checks import (
     LONGEST_S,
     SHORTEST_TICK_S,
@@ -15,6 +18,10 @@ from sageserve_env.world.schema import Faults, World
 
 MOST_PER_DAY = 24.0
 """Faults of one thing in a day: at one an hour it is a thing that does not work."""
+LEAST_UP = 0.5
+"""Share of its time that a VM must be up: one that is mostly away is no capacity to plan with."""
+DAY_S = 86_400.0
+P90_Z = NormalDist().inv_cdf(0.9)
 MOST_SIGMA = 3.0
 MOST_PLANNED = 1000
 TIMES = ("repair", "outage", "up", "down")
@@ -30,6 +37,7 @@ def check_faults(world: World) -> None:
     if (faults.spot_leave_median_s, faults.spot_leave_p90_s) != (0, 0):  # both 0: none
         _check_law(faults, "spot_leave")
     require_within("faults.lead_time_sigma", faults.lead_time_sigma, 0, MOST_SIGMA, "a standard deviation of the logarithm")
+    _check_up_time(faults)
     _check_evictions(world, faults)
     _check_planned_failures(world, faults)
     _check_planned_outages(world, faults)
@@ -55,6 +63,19 @@ def _check_law(faults: Faults, name: str) -> None:
         require_within(f"faults.{field}", value, SHORTEST_TICK_S, LONGEST_S, "seconds")
     remedy = f"is below {name}_median_s = {median_s}; the 90th percentile is at least the median"
     require(p90_s >= median_s, f"faults.{name}_p90_s", p90_s, remedy)
+
+
+def _check_up_time(faults: Faults) -> None:
+    """VMs fail so rarely, and are repaired so soon, that they are up for most of the time."""
+    sigma = math.log(faults.repair_p90_s / faults.repair_median_s) / P90_Z
+    repair_days = faults.repair_median_s / DAY_S * math.exp(sigma**2 / 2)
+    up = 1 / (1 + faults.failures_per_vm_day * repair_days)
+    most = (1 / LEAST_UP - 1) / repair_days
+    remedy = (
+        f"leaves a VM up {up:.1%} of the time, as repairs take {repair_days:.3g} days on average; give at most {most:.3g}, or "
+        f"shorter repairs (repair_median_s, repair_p90_s)"
+    )
+    require(up >= LEAST_UP, "faults.failures_per_vm_day", faults.failures_per_vm_day, remedy)
 
 
 def _check_evictions(world: World, faults: Faults) -> None:

@@ -341,7 +341,8 @@ class Faults:
     Heavy-tailed times are log-normal, given by their median and their 90th percentile, in seconds.
 
     Attributes:
-        failures_per_vm_day: Failures of a VM in a day that it is up, spot or not, below 24. Times between them are exponential.
+        failures_per_vm_day: Failures of a VM in a day that it is up, spot or not, below 24, and so few that it is up for half of
+            its time or more. Times between them are exponential.
         repair_median_s, repair_p90_s: Time until a failed VM is back. Defaults: 584 faults of 400 GPU servers in 348 days, 0.0042
             a server and day (the trace of InfiniteHBD).
         planned_failures: Failures at given times.

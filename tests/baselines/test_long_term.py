@@ -135,6 +135,18 @@ def test_lt_u_bounds_follow_the_present_count():
         assert (knobs.floor.ravel().tolist(), knobs.cap.ravel().tolist()) == (floor, cap)
 
 
+@pytest.mark.parametrize("policy_type", [LtU, LtUa])
+def test_what_is_busy_and_idle_is_the_worlds_to_say_or_an_option(policy_type):
+    world = toy_world(instances=5, vms=20)
+    for options, expected in (
+        ({}, [world.scaling.scale_out_utilization, world.scaling.scale_in_utilization]),
+        ({"scale_out_utilization": 0.15, "scale_in_utilization": 0.05}, [0.15, 0.05]),
+    ):
+        policy = started(policy_type(forecaster=Fixed((40.0,)), throughput=THETA, **options), world)
+        knobs = policy.decide(telemetry(0.0, 0, [5]))
+        assert [*knobs.scale_out_utilization, *knobs.scale_in_utilization] == expected
+
+
 # The forecast is 100 tokens/s, traffic is observed over 300 s: 5 times it is 150,000 tokens, half of it 15,000.
 @pytest.mark.parametrize(
     ("tokens", "higher", "lower"),
@@ -259,6 +271,8 @@ def test_throughput_is_the_capacity_chosen():
         (LtI(forecaster="astrology"), published(), "forecaster = 'astrology' is not known"),
         (LtI(epsilon=2.0), published(), "epsilon = 2.0"),
         (LtI(niw_share=-1.0), published(), "niw_share = -1.0"),
+        (LtU(forecaster="seasonal-naive", scale_out_utilization=1.5), published(), "scale_out_utilization = 1.5 is out of range"),
+        (LtUa(forecaster="seasonal-naive", scale_in_utilization=-0.1), published(), "scale_in_utilization = -0.1 is out of range"),
         (LtI(throughput=np.full((4, 1), 10.0), admission_order="LIFO"), published(), "admission_order = 'LIFO'"),
         (LtI(capacity="NIW"), published(), "capacity = 'NIW' is not known; choose one of planned, saturated, level"),
         (OraclePolicy(), published(), "seed = None"),

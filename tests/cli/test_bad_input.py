@@ -136,6 +136,31 @@ def test_a_pool_that_is_too_small(refused, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+BAD_WORLDS = {
+    "regions: [{name: westus, carbon: {zone: here, file: gap.csv}}, eastus2]": ["gap.csv row 2", "follows a gap", "T01:00"],
+    "regions: [{name: westus, carbon: {zone: DE}}, eastus2]": ["regions['westus'].carbon", "no zone 'DE'", "'DE-LU'"],
+    "regions: [{name: westus, price_by_hour: [1, 1, null]}, eastus2]": ["regions[0].price_by_hour[2] = None", "give one"],
+    "regions: [{name: westus, price_by_hour: [1, 1, 1]}, eastus2]": ["regions['westus'].price_by_hour = 3 factors", "24 or 168"],
+    "faults: {failures_per_vm_day: 1}": ["faults.failures_per_vm_day = 1.0", "up 10.3% of the time", "give at most 0.115"],
+    "faults: {outages_per_region_day: 24}": ["faults.outages_per_region_day = 24.0", "0 to less than 24"],
+    "regions: [westus]\nfaults: {planned_outages: [{region: westus, start_s: 1, duration_s: 2}]}": [
+        "regions = 'westus' are all out at 1 s",
+        "leave one region up",
+    ],
+    "regions: [westus, eastus2]\nlatency_s: [[0, 0.1], [0.1]]": ["latency_s from 'eastus2' = 1 numbers", "give 2x2 seconds"],
+    "regions: [westus, eastus2]\nlatency_s: [[0, 0.1], [null, 0]]": ["latency_s[1][0] = None", "give one"],
+}
+
+
+@pytest.mark.parametrize("text", BAD_WORLDS)
+def test_worlds_with_gaps_and_impossible_faults(refused, tmp_path, text):
+    (tmp_path / "gap.csv").write_text("utc,here\n2024-01-01T00:00,1\n2024-01-01T02:00,2\n")
+    world = tmp_path / "mine.yaml"
+    world.write_text(f"extends: globe\n{text}\n")
+    error = refused("world", "check", world)
+    assert all(part in error for part in ["mine.yaml", *BAD_WORLDS[text]])
+
+
 def test_a_trace_that_the_world_does_not_serve(refused, tmp_path):
     world = tmp_path / "one.yaml"
     world.write_text(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sageserve_env.evaluation.problems.card import card_row, card_rows, entrants, line, markdown
+from sageserve_env.evaluation.problems.card import card_row, card_rows, demand_line, entrants, line, markdown
 from sageserve_env.scenarios import load_problem
 
 ROOT = Path(__file__).parents[2]
@@ -18,6 +18,16 @@ def table_of(name):
 
 def test_a_whole_card_regenerates():
     assert markdown(list(card_rows(load_problem("azure")))) == table_of("azure")
+
+
+def test_what_a_day_asks_for_is_measured_alike():
+    assert demand_line(load_problem("mini"), {"day": "friday-o365-a", "variant": 0}) in table_of("mini").splitlines()
+
+
+def test_the_card_of_paper_regenerates_where_it_was_tuned():
+    paper = load_problem("paper")
+    row = card_row(paper, "reactive, tuned", entrants(paper)["reactive, tuned"])
+    assert line(row) in table_of("paper").splitlines()
 
 
 @pytest.mark.parametrize("label", ["hindsight", "reactive, tuned"])

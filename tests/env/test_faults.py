@@ -75,6 +75,27 @@ def test_single_vector_restored_and_pickled_are_the_same() -> None:
         assert (observations[2].tobytes(), rewards[2]) == rest[step - half]
 
 
+def test_forks_of_one_alone_and_in_a_vector_are_the_same() -> None:
+    """The same seed is the same future, faults included, whoever plays it; another seed is another."""
+    env, envs = FleetEnv(**CONFIG), VectorFleetEnv(2, **CONFIG)
+    env.reset(seed=3)
+    envs.reset(seed=[8, 3])
+    trajectory(env, 0, 6)
+    for step in range(6):
+        envs.step(np.tile((np.arange(envs.single_action_space.shape[0]) + step) % 5, (2, 1)))
+    played = []
+    for fork in (env.fork(5), env.fork(5), envs.fork(1, 5), env.fork(6)):
+        env.restore(pickle.loads(pickle.dumps(fork)))
+        played.append(trajectory(env, 6, env.setup.n_steps))
+        played[-1].append((env.telemetry().failed_s.tobytes(), float(env.telemetry().retried.sum())))
+    assert played[0] == played[1] == played[2]
+    assert played[3][-1] != played[0][-1]
+    envs.restore(envs.fork(1, 5), [0])
+    for step in range(6, env.setup.n_steps - 1):
+        observations, rewards, *_ = envs.step(np.tile((np.arange(envs.single_action_space.shape[0]) + step) % 5, (2, 1)))
+        assert (observations[0].tobytes(), rewards[0]) == played[0][step - 6]
+
+
 def test_episodes_differ_and_the_same_seed_does_not() -> None:
     env = FleetEnv(**CONFIG)
     lost = []

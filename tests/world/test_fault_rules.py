@@ -24,6 +24,10 @@ BAD = {
         {"failures_per_vm_day": 24.0},
         r"failures_per_vm_day = 24.0 is out of range; give faults of a VM in a day",
     ),
+    "a rate of one a day, with repairs that take longer": (
+        {"failures_per_vm_day": 1.0},
+        r"failures_per_vm_day = 1.0 leaves a VM up 10.3% of the time, as repairs take 8.72 days on average; give at most 0.115, or",
+    ),
     "a rate of one a second": ({"failures_per_vm_day": 86_400}, r"failures_per_vm_day = 86400 is out of range"),
     "a negative rate": ({"failures_per_vm_day": -0.1}, r"failures_per_vm_day = -0.1 is out of range"),
     "no rate": ({"failures_per_vm_day": float("nan")}, r"failures_per_vm_day = nan is out of range"),
@@ -114,6 +118,13 @@ def test_one_region_is_never_out():
 @pytest.mark.parametrize("what", [{}, outages(("westus", 0.0, 100.0), ("centralus", 100.0, 100.0), ("eastus", 50.0, 100.0))])
 def test_outages_may_follow_each_other(what):
     validate(replace(published(), faults=Faults(**what)))
+
+
+def test_a_vm_may_be_away_for_half_of_its_time():
+    repairs = {"repair_median_s": 4320.0, "repair_p90_s": 4320.0}  # a 20th of a day, always
+    validate(replace(published(), faults=Faults(failures_per_vm_day=20.0, **repairs)))
+    with pytest.raises(InputError, match=r"failures_per_vm_day = 20.1 leaves a VM up 49.9% of the time, .* give at most 20, or"):
+        validate(replace(published(), faults=Faults(failures_per_vm_day=20.1, **repairs)))
 
 
 def test_the_limits_are_allowed():

@@ -29,7 +29,7 @@ REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (
 )
 """Policies and options that every card has, beside the least fleet."""
 
-TUNED = ("static-by-model", "reactive", "hpa", "keda", "lt-ua", "forecast-program")
+TUNED = ("static-by-model", "reactive", "hpa", "keda", "lt-i", "lt-u", "lt-ua", "forecast-program")
 """Policies that are tuned where a log of their tuning is shipped."""
 
 TUNED_ON = {"week": "day"}
@@ -198,10 +198,13 @@ def demands(problem: Problem, seed: int = 0) -> str:
         f"| day | swing of {', '.join(models)} | instances of an endpoint | attainable IW-F | requests | a breach pays below, $ |",
         "|---|---|---:|---:|---:|---:|",
     ]
-    for day in test_days(problem):
-        found = needs(problem, day, seed)
-        fleets = found.instances()
-        swings = ", ".join(f"{swing:.1f}" for swing in found.swing)
-        facts = f"{fleets.min()} to {fleets.max()} | {found.attainable:.1%} | {found.requests:,}"
-        lines.append(f"| {day['day']} | {swings} | {facts} | {break_even_usd(problem, day, found, seed)[0]:.3f} |")
-    return "\n".join(lines)
+    return "\n".join([*lines, *(demand_line(problem, day, seed) for day in test_days(problem))])
+
+
+def demand_line(problem: Problem, day: dict[str, Any], seed: int = 0) -> str:
+    """The row of a day."""
+    found = needs(problem, day, seed)
+    fleets = found.instances()
+    swings = ", ".join(f"{swing:.1f}" for swing in found.swing)
+    facts = f"{fleets.min()} to {fleets.max()} | {found.attainable:.1%} | {found.requests:,}"
+    return f"| {day['day']} | {swings} | {facts} | {break_even_usd(problem, day, found, seed)[0]:.3f} |"

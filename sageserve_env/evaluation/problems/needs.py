@@ -16,10 +16,13 @@ from sageserve_env.scenarios import Problem
 from sageserve_env.sim.knobs import Knobs
 from sageserve_env.sim.routing import MOST_LOAD
 from sageserve_env.sim.state import IW_F, IW_N
+from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import TIERS, World
 
 HOUR_S = 3600.0
 MOST_INSTANCES = 12
+"""Up to which every size of an endpoint is tried; larger ones in steps of a tenth."""
+MOST_TRIED = 100
 WANTED = 0.95
 """Share of the IW-F of an endpoint and hour that the fleet needed serves in time."""
 
@@ -32,20 +35,22 @@ class Needs:
     """What an episode asks of its fleets.
 
     Attributes:
-        met: Share of its attainable IW-F that each hour, region and model meets with 1, 2, ... instances, on the first VM type on
-            which the model runs and without help from other regions, shape (MOST_INSTANCES, hours, R, M); NaN where no IW-F came.
+        met: Share of its attainable IW-F that each hour, region and model meets with each size of an endpoint, on the first VM type
+            on which the model runs and without help from other regions, shape (sizes, hours, R, M); NaN where no IW-F came.
         attainable: Share of IW-F that the largest fleet tried serves in time.
         requests: That arrive.
+        sizes: Instances of the fleets tried, from small to large.
     """
 
     met: NDArray[np.float64]
     attainable: float
     requests: int
+    sizes: tuple[int, ...] = tuple(range(1, MOST_INSTANCES + 1))
 
     def instances(self, level: float = WANTED) -> NDArray[np.int64]:
         """Least instances that meet a level, shape (hours, R, M); one more than were tried where none does, 0 without IW-F."""
         is_enough = self.met >= level
-        least = np.where(is_enough.any(axis=0), is_enough.argmax(axis=0) + 1, MOST_INSTANCES + 1)
+        least = np.where(is_enough.any(axis=0), np.array(self.sizes)[is_enough.argmax(axis=0)], self.sizes[-1] + 1)
         return np.where(np.isnan(self.met).any(axis=0) | (level == 0.0), 0, least)
 
     @property
@@ -65,7 +70,15 @@ def _swing(fleets: NDArray[np.int64]) -> NDArray[np.float64]:
     return swing
 
 
-def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str = "test") -> Needs:
+def sizes(most: int) -> tuple[int, ...]:
+    """Instances of an endpoint to try, up to the most: one more each time, then a tenth more."""
+    tried = list(range(1, min(most, MOST_INSTANCES) + 1))
+    while tried[-1] < most:
+        tried.append(min(math.ceil(1.1 * tried[-1]), most))
+    return tuple(tried)
+
+
+def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str = "test", most: int = MOST_INSTANCES) -> Needs:
     """Play fleets of 1, 2, ... instances of every endpoint on as many VMs as they want, and see how they serve each hour.
 
     Args:
@@ -73,15 +86,21 @@ def needs(problem: Problem, options: dict[str, Any], seed: int = 0, split: str =
         options: Of ``reset``.
         seed: Of ``reset``.
         split: Of the problem.
+        most: Instances of an endpoint in the largest fleet, at least 1.
+
+    Raises:
+        InputError: ``most`` is out of its range.
     """
-    env = FleetEnv(problem=replace(problem, fleet=_roomy(problem.world())), split=split)
+    require_count("most", most, 1, MOST_TRIED)
+    tried = sizes(most)
+    env = FleetEnv(problem=replace(problem, fleet=_roomy(problem.world(), most)), split=split)
     world, hours = env.setup.world, math.ceil(problem.horizon_s / HOUR_S)
-    met = np.zeros((MOST_INSTANCES, hours, len(world.regions), len(world.models)))
-    for k in range(MOST_INSTANCES):
-        env.reset(seed=seed, options=options | {"initial_instances": k + 1})
-        met[k] = _met_by_hour(env, _alone(world, k + 1), hours)
+    met = np.zeros((len(tried), hours, len(world.regions), len(world.models)))
+    for k, size in enumerate(tried):
+        env.reset(seed=seed, options=options | {"initial_instances": size})
+        met[k] = _met_by_hour(env, _alone(world, size), hours)
     score = episode_score(env)
-    return Needs(met, score.attainment["IW-F"], int(score.terms["arrived"]))
+    return Needs(met, score.attainment["IW-F"], int(score.terms["arrived"]), tried)
 
 
 def play_needed(problem: Problem, instances: NDArray[np.int64], options: dict[str, Any], seed: int = 0) -> EpisodeScore:
@@ -140,9 +159,9 @@ def _price(late: EpisodeScore, honest: EpisodeScore) -> float:
     return max(honest.terms["vm_usd"] - late.terms["vm_usd"], 0.0) / more if more > 0 else math.inf
 
 
-def _roomy(world: World) -> World:
+def _roomy(world: World, most: int) -> World:
     """A world in which every endpoint can have the most instances at once."""
-    vms = len(world.models) * MOST_INSTANCES
+    vms = len(world.models) * most
     return replace(
         world, regions=tuple(replace(region, vm_capacity=dict.fromkeys(region.vm_capacity, vms)) for region in world.regions)
     )

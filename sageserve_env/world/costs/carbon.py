@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from sageserve_env.csv_rows import read_rows
 from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.identity import digest, parts
-from sageserve_env.world.schema import Carbon, World
+from sageserve_env.world.schema import Carbon, Region, World
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def carbon_intensity(world: World) -> Floats:
     Raises:
         InputError: A series cannot be read, has not the zone, has gaps or no value for the Monday, or is longer than another.
     """
-    series = [(region, read_carbon(region.carbon)) for region in world.regions if region.carbon is not None]
+    series = [(region, _series_of(region, region.carbon)) for region in world.regions if region.carbon is not None]
     if not series:
         return np.zeros((len(world.regions), 1))
     monday = datetime.combine(date.fromisoformat(world.week_of), datetime.min.time())
@@ -68,6 +68,13 @@ def carbon_intensity(world: World) -> Floats:
             problem = f"has {len(hours.values):,} hours and that of '{first.name}' {longest:,}"
             raise InputError(f"{where} {problem}; give series of one length, which begin anew together")
     return np.stack([np.roll(hours.values, -((monday - hours.begin) // HOUR)) for _, hours in series])
+
+
+def _series_of(region: Region, carbon: Carbon) -> Hours:
+    try:
+        return read_carbon(carbon)
+    except InputError as error:
+        raise InputError(f"regions['{region.name}'].carbon: {error}") from None
 
 
 def read_carbon(carbon: Carbon) -> Hours:
@@ -114,7 +121,8 @@ def _columns(file: Path, stamp: tuple[int, int]) -> dict[str, NDArray[np.str_]]:
 def _hours(file: Path, columns: dict[str, NDArray[np.str_]], zone: str) -> Hours:
     if zone == UTC or zone not in columns:
         known = [name for name in columns if name != UTC]
-        raise InputError(f"{file}: has no zone {shown(zone)}; give one of {quoted(known)}")
+        where = file.name if file in SHIPPED_FILES else file
+        raise InputError(f"{where}: has no zone {shown(zone)}; give one of {quoted(known)}")
     begin = _begin(file, columns[UTC].tolist())
     return Hours(begin, np.array([_value(file, row, zone, text) for row, text in enumerate(columns[zone].tolist(), 1)]))
 

@@ -39,11 +39,10 @@ def check_costs(world: World) -> None:
 
 def check_matrix(field: str, rows: Sequence[Sequence[float]], regions: list[str], most: float, unit: str) -> None:
     """A number from each region to each, from 0 to ``most``."""
-    shape = "x".join(str(length) for length in (len(rows), *sorted({len(row) for row in rows})))
-    square = len(rows) == len(regions) and all(len(row) == len(regions) for row in rows)
-    remedy = f"does not fit; give {len(regions)}x{len(regions)} {unit}, origin by destination in the order of regions"
-    require(square, field, f"a {shape} matrix", remedy)
+    remedy = f"do not fit; give {len(regions)}x{len(regions)} {unit}, origin by destination in the order of regions"
+    require(len(rows) == len(regions), field, f"{len(rows)} rows", remedy)
     for origin, row in zip(regions, rows, strict=True):
+        require(len(row) == len(regions), f"{field} from '{origin}'", f"{len(row)} numbers", remedy)
         for destination, value in zip(regions, row, strict=True):
             require_within(f"{field} from '{origin}' to '{destination}'", value, 0, most, unit)
 

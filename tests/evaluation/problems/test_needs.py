@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.problems.needs import MOST_INSTANCES, Needs, break_even_usd, needs, play_needed
+from sageserve_env.evaluation.problems.needs import MOST_INSTANCES, Needs, break_even_usd, needs, play_needed, sizes
 from sageserve_env.scenarios import load_problem
 
 NOON = {"day": "friday-o365-a", "variant": 0, "start_s": 11 * 3600.0}
@@ -35,6 +35,15 @@ def test_where_no_request_came_no_instance_is_needed():
 def test_a_level_that_no_fleet_meets_asks_for_more_than_were_tried():
     found = Needs(np.full((MOST_INSTANCES, 1, 1, 1), 0.5), 0.5, 10)
     assert found.instances()[0, 0, 0] == MOST_INSTANCES + 1
+
+
+def test_sizes_are_tried_one_by_one_then_in_steps_of_a_tenth():
+    assert sizes(4) == (1, 2, 3, 4)
+    assert sizes(20) == (*range(1, 13), 14, 16, 18, 20)
+    found = Needs(np.repeat([0.5, 0.96], [13, 3]).reshape(16, 1, 1, 1), 1.0, 10, sizes(20))
+    assert [int(found.instances(level)[0, 0, 0]) for level in (0.5, 0.9, 0.99)] == [1, 16, 21]
+    with pytest.raises(InputError, match="most = 0 is out of range; give a whole number, 1 to 100"):
+        needs(two_hours(), NOON, most=0)
 
 
 def test_swings_compare_the_largest_hour_with_the_smallest():

@@ -47,7 +47,7 @@ def test_evictions_to_come_are_those_of_vms_that_have_lived_so_long(seed):
 
 
 def test_failures_have_no_memory():
-    sim = at_now(Faults(failures_per_vm_day=5.0))
+    sim = at_now(Faults(failures_per_vm_day=5.0, repair_median_s=600.0, repair_p90_s=2400.0))
     before, after = redrawn(sim, 1)
     is_up = before["phase"] == st.UP
     waits = after["start_s"][is_up] - NOW_S

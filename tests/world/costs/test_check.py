@@ -14,14 +14,17 @@ NUMBERS = "idle_w: 1, base_w: 2, span_w: 3, half_batch: 4, provenance: x"
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("egress_usd_per_gb: [[0, 0], [0, 0]]", "egress_usd_per_gb = a 2x2 matrix does not fit; give 3x3 dollars a GB"),
-        (f"egress_usd_per_gb: [{ROW}, [0, 0], {ROW}]", "egress_usd_per_gb = a 3x2x3 matrix does not fit"),
+        ("egress_usd_per_gb: [[0, 0], [0, 0]]", "egress_usd_per_gb = 2 rows do not fit; give 3x3 dollars a GB"),
+        (f"egress_usd_per_gb: [{ROW}, [0, 0], {ROW}]", "egress_usd_per_gb from 'centralus' = 2 numbers do not fit"),
         (
             f"egress_usd_per_gb: [{ROW}, {ROW}, [0, .nan, 0]]",
             "egress_usd_per_gb from 'eastus' to 'centralus' = nan is out of range",
         ),
         (f"egress_usd_per_gb: [{ROW}, {ROW}, [0, null, 0]]", r"egress_usd_per_gb\[2\]\[1\] = None is not a number"),
         (f"egress_usd_per_gb: [{ROW}, {ROW}, [0, -1, 0]]", "egress_usd_per_gb from 'eastus' to 'centralus' = -1.0 is out of range"),
+        (f"latency_s: [{ROW}, [0, 0], {ROW}]", "latency_s from 'centralus' = 2 numbers do not fit; give 3x3 seconds, origin by"),
+        (f"latency_s: [{ROW}, , {ROW}]", "line 2 is not YAML"),
+        (f"latency_s: [{ROW}, null, {ROW}]", r"latency_s\[1\] = None is not a list; give one"),
         (f"latency_s: [{ROW}, {ROW}, [0, .nan, 0]]", "latency_s from 'eastus' to 'centralus' = nan is out of range"),
         (f"latency_s: [{ROW}, {ROW}, [0, , 0]]", "line 2 is not YAML"),
         (f"latency_s: [{ROW}, {ROW}, [0, null, 0]]", r"latency_s\[2\]\[1\] = None is not a number"),
