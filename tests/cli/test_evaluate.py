@@ -12,7 +12,7 @@ def test_it_shows_the_summary_and_goes_on_from_its_file(run, tmp_path):
     out = tmp_path / "new" / "static.json"
     ran = run("evaluate", "--policy", "static:instances=3", "--env", "SageServe/Azure-v0", "--episodes", 1, "--out", out)
     assert ran.status == 0, ran.err
-    for text in ("protocol v1", "1 of 10: not complete, unranked", "IW-F in time", "conv"):
+    for text in ("protocol v1", "1 of 20: not complete, unranked", "IW-F in time", "conv"):
         assert text in ran.out
     first = json.loads(out.read_text())
     assert first["policy"]["options"]["instances"] == "3"
