@@ -1,7 +1,8 @@
 """What the wall of the locked evaluation costs: ``python benchmarks/evaluate.py [--problem NAME] [--episodes N] [--json FILE]``.
 
 The first held-out episodes of a problem under ``reactive``, each played in turn in this process and behind the wall, in a process
-of its own; of each the least time of three. Prints seconds of both, their ratio, and what is added to an episode and to a step.
+of its own: as ``sageserve evaluate`` does it, where both wait awake for each other if there are cores for it, and with both asleep.
+Of each the least time of three. Prints seconds, ratios to the first, and what is added to an episode and to a step.
 """
 
 from __future__ import annotations
@@ -43,26 +44,34 @@ def measured(name: str, episodes: int) -> dict[str, Any]:
     def in_the_open(episode: Episode) -> None:
         play_policy(env, policy, dict(episode), EPISODE_SEED)
 
-    seat = Seat(Job(entrant, known, problem, LIMITS, is_bound=False, has_anchors=False), patience_s(1))
+    job = Job(entrant, known, problem, LIMITS, is_bound=False, has_anchors=False)
+    awake, asleep = Seat(job, patience_s(1)), Seat(job)
 
-    def locked(episode: Episode) -> None:
-        assert seat.play(episode).failure is None
+    def locked(seat: Seat) -> Callable[[Episode], None]:
+        def play(episode: Episode) -> None:
+            assert seat.play(episode).failure is None
 
-    open_s = locked_s = 0.0
+        return play
+
+    ways = {"open": in_the_open, "locked": locked(awake), "asleep": locked(asleep)}
+    total_s = dict.fromkeys(ways, 0.0)
     for episode in held_out(problem)[:episodes]:
         in_the_open(episode)
-        pairs = [(seconds(in_the_open, episode), seconds(locked, episode)) for _ in range(RUNS)]
-        open_s, locked_s = open_s + min(each[0] for each in pairs), locked_s + min(each[1] for each in pairs)
-    seat.close()
+        runs = [{way: seconds(play, episode) for way, play in ways.items()} for _ in range(RUNS)]
+        for way in ways:
+            total_s[way] += min(run[way] for run in runs)
+    awake.close()
+    asleep.close()
     n, steps = min(episodes, len(held_out(problem))), env.setup.n_steps
+    added_s = total_s["locked"] - total_s["open"]
     return {
         "problem": name,
         "episodes": n,
-        "open_s": open_s,
-        "locked_s": locked_s,
-        "ratio": locked_s / open_s,
-        "added_ms_per_episode": 1e3 * (locked_s - open_s) / n,
-        "added_us_per_step": 1e6 * (locked_s - open_s) / n / steps,
+        **{f"{way}_s": spent_s for way, spent_s in total_s.items()},
+        "ratio": total_s["locked"] / total_s["open"],
+        "asleep_ratio": total_s["asleep"] / total_s["open"],
+        "added_ms_per_episode": 1e3 * added_s / n,
+        "added_us_per_step": 1e6 * added_s / n / steps,
     }
 
 
@@ -77,7 +86,8 @@ def main() -> None:
     for row in rows:
         print(
             f"{row['problem']}: {row['episodes']} episodes, in the open {row['open_s']:.2f} s, locked {row['locked_s']:.2f} s, "
-            f"ratio {row['ratio']:.2f}; {row['added_ms_per_episode']:.0f} ms an episode, {row['added_us_per_step']:.0f} µs a step"
+            f"ratio {row['ratio']:.2f} (asleep {row['asleep_ratio']:.2f}); {row['added_ms_per_episode']:.0f} ms an episode, "
+            f"{row['added_us_per_step']:.0f} µs a step"
         )
     if given.json is not None:
         given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -20,8 +20,11 @@ from typing import Any
 
 import numpy as np
 
+from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.golden.files import Case
 from sageserve_env.evaluation.golden.run import Recorded, world_of
+from sageserve_env.leaderboard.nulls import Least
+from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload import load_workload
 from sageserve_env.world import World, load_world, published
@@ -77,6 +80,23 @@ def overloaded() -> dict[str, float]:
     served = simulate(world, 20.0, DAY_S / 4, is_static=True)
     scale = 20.0 * 3.0 * served["completed"] / served["requests"]
     return {**best(2, world, scale, DAY_S / 4, is_static=True), "scale": scale}
+
+
+def starved() -> float:
+    """CPU time of a day on one instance of each endpoint, with the faults of Storm, as a multiple of that without."""
+    spent_s = {}
+    for name in ("day", "storm"):
+        env = FleetEnv(problem=name, split="test")
+        env.reset(seed=0, options={"day": 0, "variant": 0})
+        policy, is_over = Least(), False
+        policy.reset(
+            Scenario(name, env.setup.world, env.episode.workload, env.setup.problem.control_interval_s), np.random.default_rng(0)
+        )
+        begin = time.thread_time()
+        while not is_over:
+            is_over = env.follow(policy.decide(env.telemetry()))[3]
+        spent_s[name] = time.thread_time() - begin
+    return spent_s["storm"] / spent_s["day"]
 
 
 def two_threads(world: World) -> float:
@@ -199,6 +219,8 @@ def details(world: World) -> dict[str, Any]:
     heavy = overloaded()
     ratio = heavy["ns_per_request"] / scales[0]["ns_per_request"]
     print(f"overloaded threefold: {heavy['ns_per_request']:.0f} ns/request, {ratio:.2f} x the smallest day's")
+    faulty = starved()
+    print(f"a day on one instance of each endpoint, failures and evictions of Storm on: {faulty:.1f} x without")
     threads = two_threads(world)
     print(f"two simulators on two threads: {threads:.2f} x one")
     start = start_up()
@@ -213,6 +235,7 @@ def details(world: World) -> dict[str, Any]:
         "linearity": scales,
         "overloaded": heavy,
         "overloaded_ratio": ratio,
+        "starved_ratio": faulty,
         "two_threads": threads,
         "start_up": start,
         "week": seven_days,

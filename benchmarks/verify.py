@@ -14,7 +14,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.env import FleetEnv
+from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, knobs_of, unpacked
 from sageserve_env.evaluation.locked.result.logs import Logged, read_lines
 from sageserve_env.leaderboard.board import Board
@@ -52,7 +54,8 @@ def measured(board: Board, problem: str, name: str, episodes: int) -> dict[str, 
     """Seconds of the first episodes of an entry, both ways."""
     env_id, folder = IDS[problem_name(problem)], board.submissions / name
     entry = read_entry(folder, board)
-    assert entry.submission is not None
+    if entry.submission is None or env_id not in entry.episodes:
+        raise InputError(f"entry = '{name}' has no episodes of {env_id} in '{board.root}'; choose another")
     texts = {repr(Logged.read(text).episode): text for text in read_lines(folder / EPISODES) if Logged.read(text).env == env_id}
     bare_s = verified_s = 0.0
     for line in entry.episodes[env_id][:episodes]:
@@ -98,4 +101,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except InputError as error:
+        fail(explanation(error))

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from sageserve_env.cli.errors import explanation, fail
 from sageserve_env.cli.simulate import policy_options
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
@@ -172,4 +173,7 @@ def finish(board: Board, workers: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except InputError as error:
+        fail(explanation(error))

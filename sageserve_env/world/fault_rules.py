@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from statistics import NormalDist
-
 from sageserve_env.world.checks import (
     LONGEST_S,
     SHORTEST_TICK_S,
@@ -14,6 +11,7 @@ from sageserve_env.world.checks import (
     require_known,
     require_within,
 )
+from sageserve_env.world.heavy_tails import mean_s
 from sageserve_env.world.schema import Faults, World
 
 MOST_PER_DAY = 24.0
@@ -21,7 +19,6 @@ MOST_PER_DAY = 24.0
 LEAST_UP = 0.5
 """Share of its time that a VM must be up: one that is mostly away is no capacity to plan with."""
 DAY_S = 86_400.0
-P90_Z = NormalDist().inv_cdf(0.9)
 MOST_SIGMA = 3.0
 MOST_PLANNED = 1000
 TIMES = ("repair", "outage", "up", "down")
@@ -67,8 +64,7 @@ def _check_law(faults: Faults, name: str) -> None:
 
 def _check_up_time(faults: Faults) -> None:
     """VMs fail so rarely, and are repaired so soon, that they are up for most of the time."""
-    sigma = math.log(faults.repair_p90_s / faults.repair_median_s) / P90_Z
-    repair_days = faults.repair_median_s / DAY_S * math.exp(sigma**2 / 2)
+    repair_days = mean_s(faults.repair_median_s, faults.repair_p90_s) / DAY_S
     up = 1 / (1 + faults.failures_per_vm_day * repair_days)
     most = (1 / LEAST_UP - 1) / repair_days
     remedy = (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -30,6 +30,8 @@ WORKDAYS = 5
 
 O365 = "o365-"
 """How the curves of the Office 365 week begin."""
+
+S = TypeVar("S", bound=Source)
 
 
 class HiddenSource(Source, Protocol):
@@ -64,15 +66,29 @@ def unplayed(problem: Problem) -> tuple[str, ...]:
     return tuple(name for name in CURVES if name not in played and not (plays_o365 and name.startswith(O365)))
 
 
-def workday(rng: np.random.Generator, number: int, curves: tuple[str, ...], models: int) -> CurveWindow:
-    """A day from Monday to Friday on which each model follows a curve of its own."""
-    names = tuple(curves[k] for k in rng.permutation(len(curves))[:models])
-    start_s = int(rng.integers(WORKDAYS)) * DAY_S
-    return CurveWindow(f"hidden-{number}-{DAYS[int(start_s / DAY_S)]}", start_s, DAY_S, start_s, names)
+@dataclass(frozen=True)
+class Derived(Generic[S]):
+    """A source made from the one that the public splits play.
+
+    Attributes:
+        source: What the public splits play.
+    """
+
+    source: S
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """As of the public splits."""
+        return self.source.models
+
+    @property
+    def is_cyclic(self) -> bool:
+        """As of the public splits."""
+        return self.source.is_cyclic
 
 
 @dataclass(frozen=True)
-class HiddenCurves:
+class Workdays(Derived[S]):
     """Days of recorded weeks that are not in the public splits.
 
     Attributes:
@@ -80,53 +96,25 @@ class HiddenCurves:
         curves: Names of the weeks.
     """
 
-    source: CurveSource
     curves: tuple[str, ...]
 
-    @property
-    def models(self) -> tuple[str, ...]:
-        """As of the public splits."""
-        return self.source.models
-
-    @property
-    def is_cyclic(self) -> bool:
-        """As of the public splits."""
-        return self.source.is_cyclic
-
     def draw(self, rng: np.random.Generator, number: int) -> Window:
-        """A working day."""
-        return workday(rng, number, self.curves, len(self.models))
+        """A day from Monday to Friday on which each model follows a curve of its own."""
+        names = tuple(self.curves[k] for k in rng.permutation(len(self.curves))[: len(self.models)])
+        start_s = int(rng.integers(WORKDAYS)) * DAY_S
+        return CurveWindow(f"hidden-{number}-{DAYS[int(start_s / DAY_S)]}", start_s, DAY_S, start_s, names)
+
+
+class HiddenCurves(Workdays[CurveSource]):
+    """The problem's own source on those days."""
 
     def play(self, window: Window, perturbation: Perturbation, turns: int = 1) -> Composable:
         """As the public splits."""
         return self.source.play(window, perturbation, turns)
 
 
-@dataclass(frozen=True)
-class HiddenHours:
-    """The models, tiers, regions and sizes of the Office 365 week, at its mean rates, and when other recorded weeks have them.
-
-    Attributes:
-        source: What the public splits play.
-        curves: Names of the other weeks.
-    """
-
-    source: O365Source
-    curves: tuple[str, ...]
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """As of the public splits."""
-        return self.source.models
-
-    @property
-    def is_cyclic(self) -> bool:
-        """As of the public splits."""
-        return self.source.is_cyclic
-
-    def draw(self, rng: np.random.Generator, number: int) -> Window:
-        """A working day."""
-        return workday(rng, number, self.curves, len(self.models))
+class HiddenHours(Workdays[O365Source]):
+    """The models, tiers, regions and sizes of the Office 365 week, at its mean rates, and when other recorded weeks have them."""
 
     def play(self, window: Window, perturbation: Perturbation, turns: int = 1) -> Composable:
         """The perturbed traffic of a window, with that of the days before it in its week as its past."""
@@ -157,7 +145,7 @@ def _timed(source: O365Source, window: CurveWindow) -> Intensity:
     week = O365Week(0.0, WEEK_S, models=dict(source.renamed)).intensity
     kept = [k for k, series in enumerate(week.series) if series.model in source.models]
     expected, seconds = week.expected(), np.diff(week.edges)
-    tokens = (week.rate * week.prompt_factor) @ seconds
+    tokens = (week.rate * week.prompt_factor * seconds).sum(axis=1)
     first = round(window.start_s / BIN_S)
     bins = slice(first, first + round(window.span_s / BIN_S))
     shapes = {model: curve(name)[bins] for model, name in zip(source.models, window.curves, strict=True)}
@@ -169,7 +157,7 @@ def _timed(source: O365Source, window: CurveWindow) -> Intensity:
 
 
 @dataclass(frozen=True)
-class HiddenYear:
+class HiddenYear(Derived[AzureSource]):
     """The services of the Azure traces a year later: any minutes of the week of 2024, at the mean rates of 2023.
 
     Attributes:
@@ -177,18 +165,7 @@ class HiddenYear:
         span_s: Length of a window, that of an episode.
     """
 
-    source: AzureSource
     span_s: float
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """As of the public splits."""
-        return self.source.models
-
-    @property
-    def is_cyclic(self) -> bool:
-        """As of the public splits."""
-        return self.source.is_cyclic
 
     def draw(self, rng: np.random.Generator, number: int) -> Window:
         """Some minutes of one of the services, from a full minute on."""

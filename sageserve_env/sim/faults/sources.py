@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,11 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.sim import state as st
+from sageserve_env.world.heavy_tails import log_normal
 from sageserve_env.world.schema import Faults, World
 
 DAY_S = 86_400.0
-P90_Z = 1.2815515655446004
-"""The 90th percentile of the standard normal law."""
 
 
 def fault_sources(world: World, vms: Sequence[tuple[int, int]]) -> NDArray[Any]:
@@ -61,13 +59,6 @@ def fault_laws(faults: Faults) -> NDArray[Any]:
         ),
     }
     return np.array([rows[kind] for kind in sorted(rows)], st.FAULT_LAW)
-
-
-def log_normal(median_s: float, p90_s: float) -> tuple[float, float]:
-    """Mean and standard deviation of the logarithm of a time; minus infinity and 0 for a time of 0."""
-    if median_s == 0:
-        return -math.inf, 0.0
-    return math.log(median_s), math.log(p90_s / median_s) / P90_Z
 
 
 def spot_leave(faults: Faults) -> dict[str, float]:

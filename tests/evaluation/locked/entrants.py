@@ -270,10 +270,9 @@ class SaysAnOddOrder(Step):
 
     def then(self, telemetry):
         from sageserve_env.evaluation.locked.actions import ORDER, said_of
-        from sageserve_env.evaluation.locked.wall.wire import Packer
 
         (played,) = (thing for thing in gc.get_objects() if type(thing).__name__ == "Played")
-        line().send_bytes(Packer(played._reply).pack({**said_of(self.knobs), ORDER: 9}))
+        line().send_bytes(played._replies.pack({**said_of(self.knobs), ORDER: 9}))
         return self.knobs
 
 

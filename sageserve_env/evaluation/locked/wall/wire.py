@@ -57,6 +57,7 @@ class Packer:
     """
 
     def __init__(self, kind: Layout) -> None:
+        self.kind = kind
         self._record = np.zeros((), kind.dtype)
         self._places = _places(self._record, kind.kinds)
 

@@ -66,7 +66,6 @@ class Played:
         self._policy: Any = None
         self._turn: Callable[[Any], Any]
         self._layout: Layout
-        self._reply: Layout
         self._replies: Packer
 
     def load(self) -> dict[str, Any]:
@@ -87,7 +86,7 @@ class Played:
         Raises:
             InputError: It wants another fleet.
         """
-        self._turn, self._layout, self._reply, self._replies = self._decide, layout, reply, Packer(reply)
+        self._turn, self._layout, self._replies = self._decide, layout, Packer(reply)
         prepare = getattr(self._policy, "prepare", None)
         if prepare is not None and prepare(scenario.world) != scenario.world:
             raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
@@ -113,7 +112,7 @@ class Played:
         if not isinstance(knobs, Knobs):
             raise TypeError(f"decide() gave a {type(knobs).__name__}, not Knobs")
         said = said_of(knobs)
-        if said[ORDER] >= 0 and fits(said, self._reply):
+        if said[ORDER] >= 0 and fits(said, self._replies.kind):
             return self._replies.pack(said)
         return {name: np.asarray(getattr(knobs, name)).tolist() for name in KNOBS}
 
