@@ -284,7 +284,7 @@ class MultiAgentFleetEnv(ParallelEnv[str, NDArray[np.float32], NDArray[Any]]):
         reward = self._env.setup.reward
         own = {
             "vm_usd": now.vm_usd - before.vm_usd,
-            "breach_usd": late @ np.array(reward.breach_prices_usd),
+            "breach_usd": (late * np.array(reward.breach_prices_usd)).sum(axis=-1),
             "egress_usd": now.egress_usd - before.egress_usd,
             "carbon_usd": (now.carbon_kg - before.carbon_kg) * carbon_usd_per_t(reward) / KG_PER_T,
         }

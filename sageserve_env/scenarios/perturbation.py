@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -162,4 +163,4 @@ class Randomisation:
 def _log_uniform(rng: np.random.Generator, bounds: Bounds) -> float:
     low, high = bounds
     # The exponential of a logarithm may round past a bound.
-    return float(np.clip(np.exp(rng.uniform(np.log(low), np.log(high))), low, high))
+    return min(max(math.exp(rng.uniform(math.log(low), math.log(high))), low), high)

@@ -28,7 +28,7 @@ def bin_of(seconds: float) -> int:
 def bin_edges() -> NDArray[np.float64]:
     """Edges of the bins in seconds, shape (N_BINS + 1,); the first is 0 since the first bin takes all that is shorter."""
     index = np.arange(N_BINS + 1)
-    edges = 2.0 ** (FIRST_OCTAVE + index // SUB_BINS) * (1.0 + (index % SUB_BINS) / SUB_BINS)
+    edges = np.ldexp(1.0 + (index % SUB_BINS) / SUB_BINS, FIRST_OCTAVE + index // SUB_BINS)
     edges[0] = 0.0
     edges.flags.writeable = False
     return edges

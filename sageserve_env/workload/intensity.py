@@ -112,7 +112,8 @@ class Intensity:
 
     def expected(self) -> NDArray[np.float64]:
         """Expected number of requests of each series. Shape (n_series,)."""
-        return self.rate @ np.diff(self.edges)
+        expected: NDArray[np.float64] = (self.rate * np.diff(self.edges)).sum(axis=1)
+        return expected
 
     def times(self, factor: NDArray[np.float64]) -> Intensity:
         """Rates multiplied by ``factor``, which broadcasts to (n_series, n_bins)."""

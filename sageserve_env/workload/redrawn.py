@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.portable import exp, log
 from sageserve_env.workload.generated import IntensityWorkload, Tables
 from sageserve_env.workload.intensity import Intensity
 from sageserve_env.workload.rng import FORK, generator_words
-from sageserve_env.workload.transforms.weightings import KEEP, Noise
+from sageserve_env.workload.transforms.weightings import STEPS_PER_CORRELATION, Noise
 from sageserve_env.world.schema import World
 
 Reals = NDArray[np.float64]
@@ -66,10 +67,9 @@ def noise_change(workload: IntensityWorkload, number: int, seed: int, forks: Seq
         here = bin_at(edges, fork.now_s)
         steps = np.cumsum(~np.isclose(np.diff(other - own, axis=1, prepend=(other - own)[:, :1]), 0.0, atol=1e-9), axis=1)
         apart = (now_on[:, here] - other[:, here])[:, None]
-        after = other + apart * KEEP ** np.maximum(steps - steps[:, here : here + 1], 0)
+        after = other + apart * exp(np.maximum(steps - steps[:, here : here + 1], 0) / -STEPS_PER_CORRELATION)
         now_on = np.where(np.arange(own.shape[1]) < here, now_on, after)
-    factor: Reals = np.exp(now_on - own)
-    return factor
+    return exp(now_on - own)
 
 
 def log_level(workload: IntensityWorkload, number: int, seed: int, noise_seed: int | None) -> Reals:
@@ -82,7 +82,7 @@ def log_level(workload: IntensityWorkload, number: int, seed: int, noise_seed: i
             chosen = operation if place == number else replace(operation, sigma=0.0)
             operation = chosen if noise_seed is None else replace(chosen, seed=noise_seed)
         flat = operation.fold(flat, seed, place)
-    return np.log(np.where(flat.rate > 0, flat.rate, 1.0))  # a mix may leave nothing of a model
+    return log(np.where(flat.rate > 0, flat.rate, 1.0))  # a mix may leave nothing of a model
 
 
 def bin_at(edges: Reals, now_s: float) -> int:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.portable import exp, log
 
 CELLS = 1024
 """Cells of the grid of probabilities; a size is read by linear interpolation inside a cell."""
@@ -45,7 +46,7 @@ def size_table(levels: Sequence[float], tokens: Sequence[float]) -> NDArray[np.f
         raise InputError(f"token quantiles: sizes = {q.tolist()} must be positive and non-decreasing")
     p = np.concatenate([[0.0], p, [1.0]])
     q = np.concatenate([[q[0] / TAIL_FACTOR], q, [q[-1] * TAIL_FACTOR]])
-    return np.exp(np.interp(np.linspace(0.0, 1.0, CELLS + 1), p, np.log(q)))
+    return exp(np.interp(np.linspace(0.0, 1.0, CELLS + 1), p, log(q)))
 
 
 def table_mean(table: NDArray[np.float64]) -> float:
@@ -74,6 +75,6 @@ def narrowed(table: NDArray[np.float64], log_sd: float) -> NDArray[np.float64]:
     Returns:
         Sizes drawn towards their median, shape (CELLS + 1,).
     """
-    logs = np.log(table)
+    logs = log(table)
     ratio = min(log_sd / max(float(logs.std()), 1e-9), 0.95)
-    return np.exp(np.median(logs) + (logs - np.median(logs)) * np.sqrt(1 - ratio**2))
+    return exp(np.median(logs) + (logs - np.median(logs)) * np.sqrt(1 - ratio**2))

@@ -13,12 +13,14 @@ How the curves become rates (files and their making are described in ``data/READ
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.portable import log
 from sageserve_env.workload.sizes import narrowed, scaled_to_mean, size_table, table_mean
 from sageserve_env.workload.sources.data_files import columns
 
@@ -88,9 +90,9 @@ def _curve(tokens: NDArray[np.float64], requests: NDArray[np.float64]) -> Curve:
     mean = float(total.sum() / requests.sum())
     factor = np.clip(total[:, 0] / np.maximum(requests, 1.0) / mean, *FACTOR_RANGE)
     weights = requests / requests.sum()
-    factor /= weights @ factor
-    logs = np.log(factor)
-    log_sd = float(np.sqrt(weights @ (logs - weights @ logs) ** 2))
+    factor /= (weights * factor).sum()
+    logs = log(factor)
+    log_sd = math.sqrt((weights * (logs - (weights * logs).sum()) ** 2).sum())
     return Curve((shape * requests[:, None] / 60).ravel(), np.repeat(factor, 60), mean, log_sd)
 
 

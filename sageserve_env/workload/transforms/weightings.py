@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.compile import entry_point
 from sageserve_env.errors import InputError
+from sageserve_env.portable import exp
 from sageserve_env.workload.checks import check_number, check_seed, check_shares
 from sageserve_env.workload.intensity import Intensity
 from sageserve_env.workload.request import Chunk
@@ -24,7 +26,7 @@ from sageserve_env.world.schema import TIERS
 STEPS_PER_CORRELATION = 8
 """Noise levels hold for this part of their correlation time."""
 
-KEEP = float(np.exp(-1 / STEPS_PER_CORRELATION))
+KEEP = math.exp(-1 / STEPS_PER_CORRELATION)
 """Correlation of the logarithms of a level and the next."""
 
 MOST_FACTOR = 1e6
@@ -184,7 +186,7 @@ def _noise_levels(seed: int, model: str, sigma: float, steps: int) -> NDArray[np
     words = [int(word) for word in generator_words(seed, NOISE, index)]
     normal = np.random.Generator(np.random.PCG64(words)).standard_normal(steps)
     _autoregress(normal, KEEP)
-    return np.exp(sigma * normal - 0.5 * sigma**2)
+    return exp(sigma * normal - 0.5 * sigma**2)
 
 
 @entry_point

@@ -97,7 +97,6 @@ def flat(intensity: Intensity, duration_s: float) -> Intensity:
     """The series of an intensity at their mean rates, one bin of a length."""
     seconds = np.diff(intensity.edges)
     rate = intensity.expected() / intensity.duration_s
-    factor = np.divide(
-        (intensity.rate * intensity.prompt_factor) @ seconds, intensity.expected(), where=rate > 0, out=np.ones_like(rate)
-    )
+    tokens = (intensity.rate * intensity.prompt_factor * seconds).sum(axis=1)
+    factor = np.divide(tokens, intensity.expected(), where=rate > 0, out=np.ones_like(rate))
     return Intensity.renewal(intensity.series, np.array([0.0, duration_s]), rate[:, None], 1.0, factor[:, None])
