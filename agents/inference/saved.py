@@ -73,13 +73,16 @@ def save_agent(folder: Path, agent: Parts, env: str, *, curve: Sequence[Mapping[
         write_rows(fresh / CARD, card, "curve", curve)
 
 
-def load_agent(name: str | Path, *, choose: str | None = None, price_factor: float | None = None) -> SavedAgent:
+def load_agent(
+    name: str | Path, *, choose: str | None = None, price_factor: float | None = None, level: float | None = None
+) -> SavedAgent:
     """The agent of a folder.
 
     Args:
         name: A folder that holds ``card.json``, or the name of a shipped agent, also with ``agents/`` in front.
         choose: ``"likeliest"`` or ``"sampled"`` actions; None: as it was saved.
         price_factor: On the problem's price of a breach, for agents that serve several; None: as it was saved.
+        level: Share of IW-F that is to be in time, for agents that serve several; None: as it was saved.
 
     Raises:
         InputError: There is no such agent; its card or weights are torn, changed, or not those of such an agent; or it was made
@@ -90,7 +93,8 @@ def load_agent(name: str | Path, *, choose: str | None = None, price_factor: flo
     try:
         arrays = read_weights(folder / WEIGHTS, card)
         agent: SavedAgent = KINDS[card["kind"]].from_parts(card["settings"], arrays)
-        agent = agent if price_factor is None else with_price_factor(agent, price_factor)
+        for condition, value in {"price_factor": price_factor, "level": level}.items():
+            agent = agent if value is None else with_condition(agent, condition, value)
         return agent if choose is None else with_choice(agent, choose)
     except InputError as error:
         raise InputError(f"agent = '{name}': {error}") from None
@@ -184,16 +188,15 @@ def announced(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
     return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
 
 
-def with_price_factor(agent: SavedAgent, price_factor: float) -> SavedAgent:
-    """An agent for another price of breaches.
+def with_condition(agent: SavedAgent, condition: str, value: float) -> SavedAgent:
+    """An agent that is told of another value.
 
     Raises:
-        InputError: The factor is no number above 0, or the agent is told of no price.
+        InputError: It is told of no such thing, or the value is none of it.
     """
-    priced = getattr(agent, "priced", None)
-    if priced is None:
-        raise InputError(f"price_factor = {shown(price_factor)}: agents of kind '{agent.KIND}' serve one price; leave it out")
-    chosen: SavedAgent = priced(price_factor)
+    if getattr(agent, "condition", None) != condition:
+        raise InputError(f"{condition} = {shown(value)}: this agent of kind '{agent.KIND}' is told of none; leave it out")
+    chosen: SavedAgent = agent.told(value)  # type: ignore[attr-defined]
     return chosen
 
 

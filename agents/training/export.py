@@ -33,8 +33,8 @@ def exported(model: Any, settings: Settings, seen: Normalised) -> Mlp | Residual
     """
     moments = (seen.seen.mean, seen.seen.variance) if settings.normalise_observations else None
     network = mlp_of(model, settings.view, moments=moments, frames=settings.frame_stack, is_sampled=settings.choose == "sampled")
-    if settings.price_factors is not None:
-        return Conditioned(network)
+    if settings.condition is not None:
+        return Conditioned(network, settings.condition[0])
     return network if settings.residual is None else Residual(network, settings.residual)
 
 

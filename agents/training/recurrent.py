@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from agents.inference.conditioned import with_price
+from agents.inference.conditioned import CONDITIONS, with_condition
 from agents.training.settings import Settings
 from agents.training.vector import Normalised
 
@@ -35,7 +35,10 @@ class Remembering:
     def act(self, observation: Any, mask: NDArray[Any] | None) -> NDArray[Any]:
         """The action for an observation."""
         seen = np.asarray(observation)
-        now = self._seen.normalised(seen if self._settings.price_factors is None else with_price(seen, 1.0))
+        if self._settings.condition is not None:
+            name = self._settings.condition[0]
+            seen = with_condition(seen, name, CONDITIONS[name].usual)
+        now = self._seen.normalised(seen)
         self._frames = np.concatenate([self._frames[len(now) :], now])
         action, self._state = self._model.predict(
             self._frames, state=self._state, episode_start=self._is_first, deterministic=self._settings.choose == "likeliest"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.common.config import chosen, require_known
+from agents.inference.conditioned import CONDITIONS, Condition
 from agents.training.algorithms import Algorithm, algorithm_named
 from sageserve_env.errors import InputError, shown
 from sageserve_env.world.checks import is_number, require_choice, require_count, require_span, require_within
@@ -17,6 +18,9 @@ ENVIRONMENT = ("action_mode", "max_delta", "forecaster", "reward", "horizon_s", 
 
 SEEN_BY_AGENTS = ("action_mode", "max_delta", "forecaster")
 """Those of them that a policy may choose where it is scored."""
+
+CONDITIONED = {"price_factors": "price_factor", "levels": "level"}
+"""Settings by which an agent is told something in each episode, and what."""
 
 ACTIVATIONS = ("tanh", "relu")
 
@@ -53,6 +57,8 @@ class Settings:
             actions are the agent's own.
         price_factors: Least and greatest factor on the price of a breach, drawn for each training episode and seen by the agent,
             which is evaluated at 1; None: always 1, and not seen.
+        levels: Least and greatest share of IW-F that is to be in time, drawn and seen alike, 0.5 to 0.999; the agent is evaluated
+            at 0.95, and what a breach costs is learned for each level. None: breaches have their prices.
     """
 
     environment: Mapping[str, Any] = field(default_factory=dict)
@@ -77,6 +83,7 @@ class Settings:
     choose: str = "likeliest"
     residual: str | None = None
     price_factors: tuple[float, float] | None = None
+    levels: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         """Check.
@@ -106,7 +113,7 @@ class Settings:
         require_choice("choose", self.choose, ("likeliest", "sampled"))
         self._check_start()
         self._check_residual()
-        self._check_prices()
+        self._check_condition()
 
     def _check_start(self) -> None:
         if self.initial_instances is None:
@@ -126,20 +133,31 @@ class Settings:
             needs = "needs environment: {action_mode: delta}, and the world's instances at the start"
             raise InputError(f"residual = '{self.residual}' {needs}; leave initial_instances out")
 
-    def _check_prices(self) -> None:
-        if self.price_factors is None:
+    def _check_condition(self) -> None:
+        if self.price_factors is not None and self.levels is not None:
+            raise InputError("price_factors and levels do not go together; leave one out")
+        for setting, condition in CONDITIONED.items():
+            self._check_span(setting, getattr(self, setting), CONDITIONS[condition])
+
+    def _check_span(self, setting: str, span: Any, condition: Condition) -> None:
+        if span is None:
             return
-        is_pair = isinstance(self.price_factors, tuple) and len(self.price_factors) == 2
-        if not is_pair or not all(is_number(factor) for factor in self.price_factors):
-            raise InputError(f"price_factors = {shown(self.price_factors)}; give the least and the greatest: [0.25, 4.0]")
-        least, most = self.price_factors
-        require_within("price_factors", least, 0.001, 1000.0, "a factor")
-        require_within("price_factors", most, least, 1000.0, "a factor")
+        if not isinstance(span, tuple) or len(span) != 2 or not all(is_number(value) for value in span):
+            example = f"[{condition.least:g}, {condition.usual:g}]"
+            raise InputError(f"{setting} = {shown(span)}; give the least and the greatest: {example}")
+        require_within(setting, span[0], condition.least, condition.most, condition.what)
+        require_within(setting, span[1], span[0], condition.most, condition.what)
         for name, others in (("residual", self.residual), ("frame_stack", self.frame_stack > 1)):
             if others:
-                raise InputError(f"price_factors and {name} do not go together; leave one out")
+                raise InputError(f"{setting} and {name} do not go together; leave one out")
         if self.environment.get("reward", "money") != "money":
-            raise InputError("price_factors are on the prices of the reward 'money'; leave environment: reward out")
+            raise InputError(f"{setting} sets the prices of the reward 'money'; leave environment: reward out")
+
+    @property
+    def condition(self) -> tuple[str, float, float] | None:
+        """What the agent is told in each episode, and the bounds of that; None: nothing."""
+        spans = ((condition, getattr(self, setting)) for setting, condition in CONDITIONED.items())
+        return next(((condition, *span) for condition, span in spans if span is not None), None)
 
     @property
     def view(self) -> dict[str, Any]:

@@ -97,12 +97,15 @@ class Normalised(VecEnvWrapper):
 
     def state(self) -> dict[str, NDArray[Any]]:
         """What was seen so far, as arrays."""
-        return self.seen.state("seen") | self.rewarded.state("rewarded") | self.returned.state("returned")
+        prices = self.venv.prices.state() if isinstance(self.venv, ConditionedEnvs) else {}
+        return self.seen.state("seen") | self.rewarded.state("rewarded") | self.returned.state("returned") | prices
 
     def restore(self, arrays: Mapping[str, NDArray[Any]]) -> None:
         """Go on from :meth:`state`."""
         for name in ("seen", "rewarded", "returned"):
             getattr(self, name).restore(name, arrays)
+        if isinstance(self.venv, ConditionedEnvs):
+            self.venv.prices.restore(arrays)
 
     def _observed(self, observations: NDArray[Any]) -> NDArray[np.float32]:
         if self._settings.normalise_observations:
@@ -145,8 +148,8 @@ def training_envs(problem: str, settings: Settings, seed: int, num_threads: int 
         fleet = SB3VecEnv(settings.n_envs, **config)
     else:
         fleet = DrawnStarts(settings.n_envs, *settings.initial_instances, seed, **config)
-    if settings.price_factors is not None:
-        fleet = ConditionedEnvs(fleet, *settings.price_factors, seed)
+    if settings.condition is not None:
+        fleet = ConditionedEnvs(fleet, *settings.condition, seed)
     fleet.seed(seed)
     normalised = Normalised(fleet, settings, float(settings.algorithm.get("gamma", DEFAULT_GAMMA)))
     return (VecFrameStack(normalised, settings.frame_stack) if settings.frame_stack > 1 else normalised), normalised

@@ -1,9 +1,13 @@
 """Training: every algorithm learns what is known to be best, goes on after it was killed, and refuses what it did not write."""
 
 import json
+import os
 import pickle
 import shutil
+import signal
 from dataclasses import replace
+from itertools import count
+from multiprocessing import get_context
 
 import numpy as np
 import pytest
@@ -19,7 +23,8 @@ from agents.training.algorithms import ALGORITHMS
 from agents.training.checkpoint import MODEL, SEAL, checkpoints, digest_of
 from agents.training.seeds import train_seeds
 from agents.training.train import BEST, LAST, train
-from tests.agents.helpers import BEST_USD, MODES, RANDOM_USD, tiny_plan
+from sageserve_env.adapters.sb3 import SB3VecEnv
+from tests.agents.helpers import BEST_USD, MODES, ON_POLICY, RANDOM_USD, tiny_plan
 
 STEPS = {"ppo": 2500, "maskable-ppo": 2000, "recurrent-ppo": 1200, "sac": 500, "tqc": 500, "dqn": 1200}
 
@@ -66,6 +71,35 @@ def test_a_run_that_was_killed_goes_on_from_its_last_update(tmp_path, algo):
     assert [row["steps"] for row in rows] == sorted({row["steps"] for row in rows})
     assert {0, 192, 384} <= {row["steps"] for row in rows}
     assert rows[-1]["wall_s"] > rows[0]["wall_s"]
+
+
+def die_within_a_rollout(folder):
+    """Train, and be killed by the system at the fifth step after the second update."""
+    step_wait, taken = SB3VecEnv.step_wait, count(1)
+
+    def dying(envs):
+        if next(taken) == 2 * ON_POLICY["n_steps"] + 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return step_wait(envs)
+
+    SB3VecEnv.step_wait = dying
+    train(tiny_plan(folder, "maskable-ppo", 384), folder / "run")
+
+
+def test_a_process_killed_within_a_rollout_loses_that_rollout_and_nothing_else(tmp_path):
+    child = get_context("spawn").Process(target=die_within_a_rollout, args=(tmp_path,))
+    child.start()
+    child.join()
+    assert child.exitcode == -signal.SIGKILL
+    (kept,) = checkpoints(tmp_path / "run")
+    assert kept.name == "checkpoint-192"
+    before = read_log(tmp_path / "run" / LOG)
+    steps = []
+    train(tiny_plan(tmp_path, "maskable-ppo", 384), tmp_path / "run", resume=True, report=lambda done, rate: steps.append(done))
+    assert steps == [288, 384]
+    after = read_log(tmp_path / "run" / LOG)
+    assert after[: len(before)] == before
+    assert [row["steps"] for row in after] == sorted({row["steps"] for row in after})
 
 
 def test_a_resumed_run_has_the_weights_and_the_buffer_of_its_checkpoint(tmp_path):
