@@ -25,4 +25,8 @@ def log(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def _each(function: Callable[[float], float], values: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.fromiter(map(function, values.ravel().tolist()), np.float64, values.size).reshape(values.shape)
+    """A function of each value, called once for a run of equal ones: levels hold for many bins."""
+    flat = values.ravel()
+    starts = np.flatnonzero(np.diff(flat, prepend=np.nan) != 0)
+    found = np.fromiter(map(function, flat[starts].tolist()), np.float64, starts.size)
+    return np.repeat(found, np.diff(starts, append=flat.size)).reshape(values.shape)

@@ -69,5 +69,6 @@ def test_functions_are_the_c_librarys_for_any_shape() -> None:
     values = np.random.default_rng(0).uniform(1e-3, 20.0, (3, 5, 7))
     np.testing.assert_allclose(exp(values), np.exp(values), rtol=1e-15)
     np.testing.assert_allclose(log(values), np.log(values), rtol=1e-14, atol=1e-15)
+    np.testing.assert_array_equal(exp(np.repeat(values, 3, axis=2)), np.repeat(exp(values), 3, axis=2))
     assert exp(values[:, ::2]).shape == (3, 3, 7)
     assert exp(np.empty((0, 4))).shape == (0, 4)
