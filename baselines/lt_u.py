@@ -18,7 +18,7 @@ class LtU(LongTermPolicy):
     """Long-term, by utilization: an endpoint moves out only while it is busy, in only while it is idle, never past its target.
 
     Busy and idle are utilizations at which the simulator's tick moves one instance. Low ones let an endpoint keep what its target
-    allows, which tuned policies need where VMs take longer to come than a peak takes to pass.
+    allows.
 
     Attributes:
         scale_out_utilization: Above it an endpoint is busy, 0 to 1; the paper: 0.7. None: the world's.

@@ -94,7 +94,7 @@ def load_agent(
         arrays = read_weights(folder / WEIGHTS, card)
         agent: SavedAgent = KINDS[card["kind"]].from_parts(card["settings"], arrays)
         for condition, value in {"price_factor": price_factor, "level": level}.items():
-            agent = agent if value is None else with_condition(agent, condition, value)
+            agent = agent if value is None else told_of(agent, condition, value)
         return agent if choose is None else with_choice(agent, choose)
     except InputError as error:
         raise InputError(f"agent = '{name}': {error}") from None
@@ -188,7 +188,7 @@ def announced(arrays: Mapping[str, NDArray[Any]]) -> dict[str, str]:
     return {name: f"{array.dtype} {array.shape}" for name, array in arrays.items()}
 
 
-def with_condition(agent: SavedAgent, condition: str, value: float) -> SavedAgent:
+def told_of(agent: SavedAgent, condition: str, value: float) -> SavedAgent:
     """An agent that is told of another value.
 
     Raises:

@@ -16,7 +16,7 @@ from sageserve_env.env.rewards import USD_PER_REWARD
 Reals = NDArray[np.float64]
 
 PRICE_RATE = 0.02
-"""How far the logarithm of a level's price moves after one episode at most: slower than the agent learns to follow it."""
+"""How far the logarithm of a level's price moves after one episode at most."""
 
 LEAST_FACTOR, MOST_FACTOR = 0.01, 100.0
 
