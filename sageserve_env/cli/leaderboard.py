@@ -109,7 +109,7 @@ def rank(
     env: Annotated[str, typer.Argument(metavar="ID", help="Id of an environment.")],
     board: BoardOption = Path("leaderboard"),
     hidden: Annotated[
-        Path | None, typer.Option("--hidden", metavar="FILE", help="Play the declared entries on the hidden split of these seeds.")
+        Path | None, typer.Option("--hidden", metavar="FILE", help="Play the declared entries on the hidden split of this secret.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="JSON in place of a table.")] = False,
     workers: WorkersOption = 1,

@@ -1,4 +1,4 @@
-"""The hidden split: nothing that a public split plays, drawn by seeds that were committed to."""
+"""The hidden split: nothing that a public split plays, drawn by a secret that was committed to."""
 
 import json
 
@@ -13,10 +13,11 @@ from sageserve_env.evaluation.locked.play.briefing import briefing
 from sageserve_env.evaluation.locked.result.logs import write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.identity import digest
+from sageserve_env.leaderboard.board import Board
 from sageserve_env.leaderboard.hidden.play import declared, play_hidden
 from sageserve_env.leaderboard.hidden.seeds import COMMITMENT, commitment, new_secret, read_secret
 from sageserve_env.leaderboard.hidden.sources import YearWindow, unplayed
-from sageserve_env.leaderboard.hidden.split import hidden
+from sageserve_env.leaderboard.hidden.split import SEED_BITS, hidden
 from sageserve_env.leaderboard.submission.pack import as_yaml
 from sageserve_env.leaderboard.submission.record import command
 from sageserve_env.leaderboard.tables.standings import ranking
@@ -52,7 +53,7 @@ def test_where_nothing_is_left_there_is_none() -> None:
     with pytest.raises(InputError, match="Week-v0 has no hidden split"):
         hidden(load_problem("week"), SECRET)
     with pytest.raises(InputError, match="has no hidden split"):
-        new_secret([load_problem("week")])
+        commitment(new_secret(), [load_problem("week")])
 
 
 @pytest.mark.parametrize("name", OF_HOURS)
@@ -118,29 +119,50 @@ def test_seeds_draw_the_episodes() -> None:
     assert one.problem.split("test").variants[0] != other.problem.split("test").variants[0]
     assert one.problem.split("test").variants[1] == other.problem.split("test").variants[1]
     assert len({*one.seeds, EPISODE_SEED}) == 4
-    drawn = new_secret([load_problem("mini"), load_problem("day")], 4)
-    assert new_secret([load_problem("mini")]) != new_secret([load_problem("mini")])
-    assert {env: len(seeds) for env, seeds in json.loads(drawn)["seeds"].items()} == commitment(drawn)["episodes"]
 
 
 @pytest.fixture
 def secret(sample, tmp_path):
-    """A file of seeds that the sample has committed to."""
-    text = new_secret([short()], 2)
-    (tmp_path / "seeds.json").write_text(text)
-    (sample.root / COMMITMENT).write_text(json.dumps(commitment(text)))
-    return tmp_path / "seeds.json"
+    """A file of a secret that the sample has committed to."""
+    return committed(sample.root, tmp_path, short(), 2)
 
 
-def test_another_file_is_refused(sample, secret, tmp_path) -> None:
+def committed(root, folder, problem, episodes: int):
+    """A board's commitment to a new secret, and the secret's file."""
+    text = new_secret()
+    (folder / "secret.txt").write_text(text + "\n")
+    (root / COMMITMENT).write_text(json.dumps(commitment(text, [problem], episodes)))
+    return folder / "secret.txt"
+
+
+def test_a_secret_draws_the_seeds_of_all_ids(tmp_path) -> None:
+    """Always the same, each of its own, another secret others; kept with white space around it or without."""
+    board, text = Board(tmp_path), new_secret()
+    (tmp_path / COMMITMENT).write_text(json.dumps(commitment(text, [load_problem("mini"), load_problem("day")], 4)))
+    (tmp_path / "secret.txt").write_text(text)
+    seeds = read_secret(tmp_path / "secret.txt", board)
+    assert {env: len(each) for env, each in seeds.items()} == {"SageServe/Mini-v0": 4, "SageServe/Day-v0": 4}
+    every = {seed for each in seeds.values() for seed in each}
+    assert len(every) == 8
+    assert all(0 <= seed < 1 << SEED_BITS for seed in every)
+    (tmp_path / "secret.txt").write_text(f"\n {text}\r\n")
+    assert read_secret(tmp_path / "secret.txt", board) == seeds
+    other = read_secret(committed(tmp_path, tmp_path, load_problem("mini"), 4), board)
+    assert not every & set(other["SageServe/Mini-v0"])
+
+
+def test_another_secret_is_refused(sample, secret, tmp_path) -> None:
     assert len(read_secret(secret, sample.board())[ID]) == 2
-    secret.write_text(secret.read_text().replace("\n", " "))
-    with pytest.raises(InputError, match="is not the file that the board committed to"):
+    secret.write_text(new_secret())
+    with pytest.raises(InputError, match="does not hold the secret that the board committed to"):
+        read_secret(secret, sample.board())
+    secret.write_bytes(b"\xff\x00")
+    with pytest.raises(InputError, match="does not hold the secret that the board committed to"):
         read_secret(secret, sample.board())
     with pytest.raises(InputError, match="cannot be read"):
-        read_secret(tmp_path / "nowhere.json", sample.board())
+        read_secret(tmp_path / "nowhere.txt", sample.board())
     (sample.root / COMMITMENT).write_text("{}")
-    with pytest.raises(InputError, match="commits to no file"):
+    with pytest.raises(InputError, match="commits to no secret"):
         read_secret(secret, sample.board())
 
 
@@ -193,13 +215,11 @@ def test_rank_plays_the_declared_entries(run, refused, tmp_path) -> None:
     entries = {ID: {"command": command("sageserve_env.leaderboard.nulls:Hold", ID, False)}}
     (folder / "submission.yaml").write_text(as_yaml({"name": "holds", **ABOUT, "hidden": True, "entries": entries}))
     write_logs(folder / "episodes.jsonl.gz", [])
-    text = new_secret([load_problem("mini")], 1)
-    (tmp_path / "seeds.json").write_text(text)
-    (tmp_path / COMMITMENT).write_text(json.dumps(commitment(text)))
-    arguments = ("leaderboard", "rank", "mini", "--board", tmp_path, "--hidden", tmp_path / "seeds.json")
+    secret = committed(tmp_path, tmp_path, load_problem("mini"), 1)
+    arguments = ("leaderboard", "rank", "mini", "--board", tmp_path, "--hidden", secret)
     ran = run(*arguments, "--json", "--quiet")
     assert ran.status == 0, ran.err
     (standing,) = json.loads(ran.out)["standings"]
     assert (standing["name"], standing["episodes"], standing["usd"] > 0) == ("holds", 1, True)
-    (tmp_path / "seeds.json").write_text(text + " ")
-    assert "is not the file that the board committed to" in refused(*arguments)
+    secret.write_text(new_secret())
+    assert "does not hold the secret that the board committed to" in refused(*arguments)

@@ -47,7 +47,7 @@ def play_hidden(
         board: The leaderboard.
         env: The id.
         entrants: Entries with their policies.
-        secret: The file of seeds.
+        secret: The file of the secret.
         workers: Episodes at a time.
         report: Told of every episode.
 
@@ -55,11 +55,11 @@ def play_hidden(
         The table of those that failed in no episode, and the first failure of each other one.
 
     Raises:
-        InputError: The file of seeds is not the one, the id is not in it, or a policy cannot be loaded.
+        InputError: The secret is not the one, it draws nothing of the id, or a policy cannot be loaded.
     """
     seeds, ground = read_secret(secret, board), board.ground(env)
     if env not in seeds:
-        raise InputError(f"{env} has no hidden split; the file has {', '.join(seeds)}")
+        raise InputError(f"{env} has no hidden split; the board committed to {', '.join(seeds)}")
     split, rows, failed, total = hidden(ground.problem, seeds[env]), [], {}, len(entrants) * len(seeds[env])
     for number, (entry, entrant) in enumerate(entrants, 1):
         played = play_entrant(entrant, split, workers)

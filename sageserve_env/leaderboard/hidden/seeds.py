@@ -1,6 +1,6 @@
-"""The file of secret seeds, and its SHA-256, which the board commits to before anybody is ranked by it.
+"""The secret that draws the hidden split's seeds, and its SHA-256, which the board commits to before anybody is ranked by it.
 
-Whoever holds the file can play the split at any time, and anyone can tell later that the seeds were not chosen to please anybody.
+Whoever holds the secret can play the split at any time, and anyone can tell later that it was not chosen to please anybody.
 """
 
 from __future__ import annotations
@@ -20,43 +20,58 @@ from sageserve_env.scenarios import Problem
 
 COMMITMENT = "hidden.json"
 
-FORMAT = 1
+FORMAT = 2
 
 EPISODES = 20
 
+SECRET_BYTES = 32
 
-def new_secret(problems: Sequence[Problem], episodes: int = EPISODES) -> str:
-    """The text of a file of seeds, from the system's randomness.
+
+def new_secret() -> str:
+    """A secret from the system's randomness: 64 hexadecimal digits."""
+    return secrets.token_hex(SECRET_BYTES)
+
+
+def commitment(secret: str, problems: Sequence[Problem], episodes: int = EPISODES) -> dict[str, Any]:
+    """What is published of a secret before it is used.
+
+    Args:
+        secret: The secret.
+        problems: Whose hidden splits it draws.
+        episodes: Of each.
 
     Raises:
         InputError: A problem has no hidden split.
     """
     for problem in problems:
         hidden_source(problem)
-    seeds = {problem.id: [secrets.randbits(SEED_BITS) for _ in range(episodes)] for problem in problems}
-    return json.dumps({"format": FORMAT, "salt": secrets.token_hex(32), "seeds": seeds}, indent=1) + "\n"
-
-
-def commitment(secret: str) -> dict[str, Any]:
-    """What is published of a file of seeds before it is used."""
-    episodes = {env: len(each) for env, each in json.loads(secret)["seeds"].items()}
-    return {"format": FORMAT, "sha256": sha256(secret.encode()).hexdigest(), "episodes": episodes}
+    return {"format": FORMAT, "sha256": sha256_of(secret), "episodes": {problem.id: episodes for problem in problems}}
 
 
 def read_secret(path: Path, board: Board) -> dict[str, list[int]]:
-    """The seeds of a file, by id.
+    """The seeds that the secret in a file draws, by id; white space around it does not count.
 
     Raises:
-        InputError: A file cannot be read, or it is not the one that the board committed to.
+        InputError: A file cannot be read, or it does not hold the secret that the board committed to.
     """
     try:
-        committed = json.loads((board.root / COMMITMENT).read_text(encoding="utf-8"))["sha256"]
-        data = path.read_bytes()
+        committed = json.loads((board.root / COMMITMENT).read_text(encoding="utf-8"))
+        expected, episodes = committed["sha256"], dict(committed["episodes"])
+        secret = path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
-        raise InputError(f"'{error.filename}' cannot be read ({error.strerror}); give the file of seeds, and its board") from None
+        raise InputError(f"'{error.filename}' cannot be read ({error.strerror}); give the secret's file, and its board") from None
     except (ValueError, KeyError, TypeError):
-        raise InputError(f"'{board.root / COMMITMENT}' commits to no file of seeds; restore it") from None
-    if sha256(data).hexdigest() != committed:
-        raise InputError(f"'{path}' is not the file that the board committed to: its SHA-256 is another one; give that file")
-    seeds: dict[str, list[int]] = json.loads(data)["seeds"]
-    return seeds
+        raise InputError(f"'{board.root / COMMITMENT}' commits to no secret; restore it") from None
+    if sha256_of(secret) != expected:
+        raise InputError(f"'{path}' does not hold the secret that the board committed to, by its SHA-256; give that one")
+    return {env: [seed(secret, env, number) for number in range(count)] for env, count in episodes.items()}
+
+
+def sha256_of(text: str) -> str:
+    """The SHA-256 of a text, in hexadecimal digits."""
+    return sha256(text.encode()).hexdigest()
+
+
+def seed(secret: str, env: str, number: int) -> int:
+    """The seed of an episode of an id: the first bits of a digest that only who knows the secret can compute."""
+    return int(sha256_of(f"{secret} {env} {number}"), 16) >> (256 - SEED_BITS)
