@@ -85,7 +85,7 @@ class Forecaster(Protocol):
 
 @dataclass(frozen=True)
 class One:
-    """The forecast of one series: tokens/s, each of shape (H,), and the rule behind it."""
+    """The forecast of one series, or of several by one rule: tokens/s, each of shape (..., H), and the rule behind it."""
 
     point: Reals
     lower: Reals
@@ -162,7 +162,7 @@ def from_log(values: Reals) -> Reals:
 
 
 def lognormal(middle: Reals, log_sd: Reals | float, level: float, rule: str) -> One:
-    """A forecast whose logarithm is normal: middle and standard deviation of the logarithm, shape (H,)."""
+    """A forecast whose logarithm is normal: middle and standard deviation of the logarithm, shape (..., H)."""
     reach = NormalDist().inv_cdf((1 + level) / 2) * np.broadcast_to(log_sd, middle.shape)
     return One(from_log(middle), from_log(middle - reach), from_log(middle + reach), rule)
 

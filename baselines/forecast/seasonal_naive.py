@@ -14,8 +14,7 @@ from baselines.forecast.base import (
     LEVEL,
     UNKNOWN_LOG_SD,
     Forecast,
-    One,
-    Reals,
+    checked_history,
     checked_level,
     forecast_each,
     last_hour,
@@ -45,14 +44,13 @@ class SeasonalNaive:
 
     def forecast(self, history: ArrayLike, window_s: float) -> Forecast:
         """See :class:`baselines.forecast.base.Forecaster`."""
-        return forecast_each(history, window_s, self.level, self._one)
-
-    def _one(self, series: Reals, window_s: float) -> One:
+        series = checked_history(history, window_s)
         day, steps = windows_in(DAY_S, window_s), windows_in(HOUR_S, window_s)
-        if series.size < day:
-            return last_hour(series, window_s, self.level)
+        if series.shape[1] < day:
+            return forecast_each(series, window_s, self.level, lambda one, length_s: last_hour(one, length_s, self.level))
         log = to_log(series)
-        errors = log[day:] - log[:-day]
-        sd = float(np.sqrt(np.mean(errors**2))) if errors.size else UNKNOWN_LOG_SD
-        start = series.size - day
-        return lognormal(log[start : start + steps], sd, self.level, "yesterday")
+        errors = log[:, day:] - log[:, :-day]
+        sd = np.sqrt(np.mean(errors**2, axis=1, keepdims=True)) if errors.size else UNKNOWN_LOG_SD
+        start = series.shape[1] - day
+        every = lognormal(log[:, start : start + steps], sd, self.level, "yesterday")
+        return Forecast(every.point, every.lower, every.upper, self.level, window_s, (every.rule,) * len(series))

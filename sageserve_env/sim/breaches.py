@@ -43,7 +43,7 @@ def decodes_late(s: Sim, slot: int) -> bool:
 def book_overdue(s: Sim) -> None:
     """Count the requests in flight whose service level has passed. O(requests in flight): for control instants."""
     for slot in range(s.clock[0].flight_used):
-        if is_overdue(s, slot):
+        if not s.flight[slot].breached and is_overdue(s, slot):  # most of a long queue is booked already
             book_breach(s, slot)
 
 

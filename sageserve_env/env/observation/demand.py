@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,18 +80,20 @@ class Demand:
         self._past[row] = rates.reshape(self._scale.size, -1)
         self._counts[row] = 0
 
-    def update(self, row: int, step: int, origins: Any) -> None:
+    def update(self, rows: NDArray[np.intp], steps: NDArray[np.int64], origins: NDArray[np.void]) -> None:
         """Take what has arrived by a control instant, and forecast anew at a full hour.
 
         Args:
-            row: Row.
-            step: Number of the control instant in the episode.
-            origins: The row's records of origins, shape (R * M * T,).
+            rows: Rows, shape (n,).
+            steps: Number of each one's control instant in its episode, shape (n,).
+            origins: Records of origins of all rows, shape (E, R * M * T).
         """
-        if step % self._steps_in_window == 0:
-            tokens = origins["prompt_tokens"].reshape(-1, N_TIERS)[:, list(INTERACTIVE)]
-            self._counts[row, step // self._steps_in_window] = tokens.sum(axis=1)
-        if step % self._steps_in_hour == 0:
+        is_edge = steps % self._steps_in_window == 0
+        if is_edge.any():
+            tokens = origins["prompt_tokens"][rows[is_edge]].reshape(-1, self._scale.size, N_TIERS)
+            self._counts[rows[is_edge], steps[is_edge] // self._steps_in_window] = tokens[:, :, INTERACTIVE].sum(axis=2)
+        is_hour = steps % self._steps_in_hour == 0
+        for row, step in zip(rows[is_hour].tolist(), steps[is_hour].tolist(), strict=True):
             self.entries[row] = self._forecast(self.history(row, step))
 
     def history(self, row: int, step: int) -> NDArray[np.float64]:

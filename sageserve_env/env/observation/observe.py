@@ -166,13 +166,12 @@ class Observer:
             self._rngs[row] = noise_rng(episode.workload_seed)
         if self._demand is not None:
             self._demand.begin(row, episode)
-        self._measure(row)
+        self._measure(np.array([row]))
 
     def update(self, is_active: NDArray[np.bool_] | None = None) -> None:
         """Observe the rows that the engine has stepped, shape (E,); None observes all."""
         if self._remembers:
-            for row in range(self._engine.n_envs) if is_active is None else np.flatnonzero(is_active).tolist():
-                self._measure(row)
+            self._measure(np.arange(self._engine.n_envs) if is_active is None else np.flatnonzero(is_active))
 
     def observations(self, *, copy: bool = True) -> Any:
         """What the agents see, the environment on the first axis.
@@ -217,18 +216,25 @@ class Observer:
         seen = np.maximum(steps - self._layout.view.delay, 0) % self._depth
         return np.asarray(self._frames[np.arange(len(steps)), seen])
 
-    def _measure(self, row: int) -> None:
-        """Write the frame of a row's present instant."""
-        step = int(self._engine.rows["row"][row]["step"])
-        frame, now = self._frames[row, step % self._depth], self._engine.rows["observation"][row]
-        frame[: len(now)] = now
+    def _measure(self, rows: NDArray[np.intp]) -> None:
+        """Write the frames of the present instant of rows, shape (n,)."""
+        steps = self._engine.rows["row"]["step"][rows]
+        now = self._engine.rows["observation"]
+        frames = np.empty((len(rows), self._frames.shape[2]), np.float32)
+        frames[:, : now.shape[1]] = now[rows]
         if self._demand is not None:
-            self._demand.update(row, step, self._engine.state["origin"][row])
-            frame[len(now) :] = self._demand.entries[row]
+            self._demand.update(rows, steps, self._engine.state["origin"])
+            frames[:, now.shape[1] :] = self._demand.entries[rows]
         if self._rngs:
-            noisy = self._noisy
-            factors = 1.0 + self._layout.view.noise * self._rngs[row].standard_normal(int(noisy.sum()))
-            frame[noisy] = np.clip(frame[noisy] * factors, self._low[noisy], self._high[noisy])
+            for frame, row in zip(frames, rows.tolist(), strict=True):
+                self._blur(frame, self._rngs[row])
+        self._frames[rows, steps % self._depth] = frames
+
+    def _blur(self, frame: Floats, rng: np.random.Generator) -> None:
+        """Put noise on the entries of a frame that have any."""
+        noisy = self._noisy
+        factors = 1.0 + self._layout.view.noise * rng.standard_normal(int(noisy.sum()))
+        frame[noisy] = np.clip(frame[noisy] * factors, self._low[noisy], self._high[noisy])
 
 
 def noise_rng(seed: int) -> np.random.Generator:
