@@ -19,16 +19,16 @@ import numpy as np
 from agents.common.log import LOG, curve_of, read_log
 from agents.common.scoring import SPLIT
 from sageserve_env.cli.errors import explanation, fail
-from sageserve_env.cli.simulate import policy_options
+from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import hushed, load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.evaluation.statistics import bootstrap_interval, interquartile_mean
+from sageserve_env.files.writing import write_text
 from sageserve_env.pictures import new_figure, save_figure
 from sageserve_env.registration import problem_name
 from sageserve_env.scenarios import load_problem
-from sageserve_env.writing import write_text
 
 RAW, CURVES, FIGURE = "raw.csv", "curves.csv", "curves.png"
 """Every evaluation; what they come to; the picture."""

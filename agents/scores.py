@@ -19,7 +19,7 @@ from sageserve_env.evaluation.locked.result.record import Evaluation, read_evalu
 from sageserve_env.evaluation.locked.result.summary import by_day
 from sageserve_env.evaluation.saved import CARD, saved_folder
 from sageserve_env.evaluation.statistics import bootstrap_interval
-from sageserve_env.writing import write_rows
+from sageserve_env.files.writing import write_rows
 
 KEPT = ("episodes", "is_ranked", "is_feasible", "held", "missed", "usd", "usd_interval", "attainment_worst", "normalised")
 """What a card tells of an evaluation's summary."""

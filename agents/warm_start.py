@@ -15,14 +15,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from sageserve_env.cli.simulate import policy_options
+from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, check_policy, hushed, load_policy
 from sageserve_env.evaluation.runner import policy_rng
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 
 FIRST_SEED = 1 << 20
 """Of the episodes, apart from those of the training that follows."""

@@ -29,17 +29,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
+from sageserve_env.files.writing import write_text
 from sageserve_env.sim import Simulator
-from sageserve_env.sim.metrics import ServiceRow
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.sim.readout.metrics import ServiceRow
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
+from sageserve_env.workload.drawn.sizes import table_mean
 from sageserve_env.workload.request import Workload
-from sageserve_env.workload.sizes import table_mean
 from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
 from sageserve_env.workload.sources.o365_data import LABELS, MODELS, prompt_table, size_tables, week
 from sageserve_env.world import PRESETS, Faults, Model, Pool, Region, VMType, World, load_world
 from sageserve_env.world.checks import require, require_count, require_positive
-from sageserve_env.writing import write_text
 
 FILE = Path(__file__).parent / "data" / "capacity.json"
 COMMAND = "python -m baselines.capacity --write"

@@ -12,10 +12,10 @@ from baselines.capacity import load_capacity
 from baselines.fleet import MOST_INSTANCES
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.checks import require_count, require_within
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import Pool, World
-from sageserve_env.world.validate import validate
 from sageserve_env.world.vms import region_capacity
 
 INTERACTIVE, BATCH, MIXED = range(3)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.sim.fleet import initial_instances
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.checks import require, require_count
 from sageserve_env.world.schema import World
 

@@ -9,11 +9,11 @@ from typing import ClassVar
 import numpy as np
 
 from baselines.forecast import HOUR_S, Forecaster
-from baselines.long_term import Bounds, LongTermPolicy
+from baselines.long_term.policy import Bounds, LongTermPolicy
 from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.checks import require_within
 
 
@@ -28,7 +28,8 @@ class ForecastProgramPolicy(LongTermPolicy):
         lookahead_s: How far ahead demand counts, at most an hour; None: the world's time to redeploy a spot VM, and ``replan_s``.
         replan_s: Seconds between two plans, at least a control interval.
 
-    Other options: see :class:`baselines.long_term.LongTermPolicy`; the forecaster is ``recurring`` by default, in windows of 300 s.
+    Other options: see :class:`baselines.long_term.policy.LongTermPolicy`; by default the forecaster is ``recurring``, in windows of
+    300 s.
     """
 
     name: ClassVar[str] = "forecast-program"
@@ -44,7 +45,7 @@ class ForecastProgramPolicy(LongTermPolicy):
     replan_s: float = 300.0
 
     def reset(self, scenario: Scenario, rng: np.random.Generator) -> None:
-        """See :meth:`baselines.long_term.LongTermPolicy.reset`."""
+        """See :meth:`baselines.long_term.policy.LongTermPolicy.reset`."""
         require_within("replan_s", self.replan_s, scenario.control_interval_s, HOUR_S, "seconds")
         if self.lookahead_s is not None:
             require_within("lookahead_s", self.lookahead_s, 1.0, HOUR_S, "seconds")

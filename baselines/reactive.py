@@ -12,7 +12,7 @@ from baselines.thresholds import UNITS, set_thresholds
 from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.vms import region_capacity
 
 

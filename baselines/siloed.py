@@ -8,8 +8,8 @@ from typing import ClassVar
 from baselines.fleet import MOST_INSTANCES
 from baselines.reactive import ReactivePolicy
 from sageserve_env.world.checks import require_count
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import Pool, World
-from sageserve_env.world.validate import validate
 
 
 @dataclass

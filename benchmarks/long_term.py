@@ -17,14 +17,14 @@ from typing import Any
 import numpy as np
 
 from baselines import ReactivePolicy
-from baselines.hindsight import OraclePolicy
-from baselines.long_term import CAPACITIES, LongTermPolicy
-from baselines.lt_i import LtI
-from baselines.lt_u import LtU
-from baselines.lt_ua import LtUa
+from baselines.bounds.hindsight import OraclePolicy
+from baselines.long_term.lt_i import LtI
+from baselines.long_term.lt_u import LtU
+from baselines.long_term.lt_ua import LtUa
+from baselines.long_term.policy import CAPACITIES, LongTermPolicy
 from sageserve_env.evaluation.policy import Policy
-from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs.result import Result
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload import load_workload
 from sageserve_env.world import load_world

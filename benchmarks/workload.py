@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from sageserve_env.workload import REQUEST_DTYPE, Intensity, IntensityWorkload, O365Week, Trace, load_workload, write_trace
-from sageserve_env.workload.sizes import CELLS
+from sageserve_env.workload.drawn.sizes import CELLS
 from sageserve_env.world import load_world
 
 REPEATS = 5

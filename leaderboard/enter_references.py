@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sageserve_env.cli.errors import explanation, fail
-from sageserve_env.cli.simulate import policy_options
+from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate, introduced

@@ -8,7 +8,7 @@ from typing import Any
 
 from sageserve_env.errors import InputError, printable
 from sageserve_env.extras import need
-from sageserve_env.writing import whole_file
+from sageserve_env.files.writing import whole_file
 
 
 def new_figure(path: Path, size_in: tuple[float, float]) -> Any:

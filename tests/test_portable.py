@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.portable import exp, log
-from sageserve_env.workload.generated import IntensityWorkload
+from sageserve_env.workload.drawn.generated import IntensityWorkload
 from sageserve_env.workload.request import REQUEST_DTYPE
 
 PROBLEMS = ("mini", "azure", "paper", "scale2025", "globe")

@@ -3,7 +3,7 @@
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.reading import read_json
+from sageserve_env.files.reading import read_json
 
 
 def test_what_it_holds(tmp_path) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from sageserve_env import writing
 from sageserve_env.errors import InputError
-from sageserve_env.writing import SCRATCH, require_writable, whole_file, whole_folder, write_text
+from sageserve_env.files import writing
+from sageserve_env.files.writing import SCRATCH, require_writable, whole_file, whole_folder, write_text
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -24,7 +24,7 @@ def names(folder):
 
 def held_in_another_process(body):
     """A process that runs this and then waits."""
-    script = f"import sys, time\nfrom sageserve_env.writing import *\n{body}"
+    script = f"import sys, time\nfrom sageserve_env.files.writing import *\n{body}"
     process = subprocess.Popen([sys.executable, "-c", script], cwd=ROOT, stdout=subprocess.PIPE, text=True)
     assert process.stdout.readline() == "ready\n"
     return process

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError, shown
-from sageserve_env.world.yaml_file import read_yaml_file
+from sageserve_env.world.files.yaml_file import read_yaml_file
 
 CONFIGS = Path(__file__).resolve().parents[1] / "configs"
 """``ALGORITHM.yaml``: settings for all ids under ``all``, and what differs under the name of a problem."""

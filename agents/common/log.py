@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from sageserve_env.writing import write_text
+from sageserve_env.files.writing import write_text
 
 LOG = "log.jsonl"
 """A row for each update, or for each ``checkpoint_every`` steps, with ``validation`` in those where the agent was evaluated."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from agents.inference.saved import pack
 from sageserve_env.errors import InputError, shown
-from sageserve_env.writing import whole_file
+from sageserve_env.files.writing import whole_file
 
 CHECKPOINT = "checkpoint.npz"
 

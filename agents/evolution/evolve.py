@@ -22,8 +22,8 @@ from agents.inference.shared.facts import Facts
 from agents.inference.shared.weights import COMMON, spreads, starts
 from baselines.capacity import LEVEL, load_capacity
 from sageserve_env.errors import InputError
+from sageserve_env.files.writing import write_text
 from sageserve_env.scenarios import load_problem
-from sageserve_env.writing import write_text
 
 TASK, BEST = "task.json", "best"
 """Beside the log, a row for each generation: what is evolved how, and the best agent."""

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.inference.mlp import Mlp
-from sageserve_env.cli.simulate import policy_options
+from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.policy import Policy, check_policy, hushed, load_policy
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 
 DAY_S = 86_400.0
 

@@ -17,10 +17,10 @@ from agents.inference.kinds import KINDS, Parts, SavedAgent
 from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.evaluation.locked.protocol import problem_digest
 from sageserve_env.evaluation.saved import CARD, WEIGHTS
-from sageserve_env.reading import read_json
+from sageserve_env.files.reading import read_json
+from sageserve_env.files.writing import whole_folder, write_rows
 from sageserve_env.registration import IDS, problem_name
 from sageserve_env.scenarios import load_problem
-from sageserve_env.writing import whole_folder, write_rows
 
 FORMAT = 1
 

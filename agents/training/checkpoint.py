@@ -20,7 +20,7 @@ from agents.inference.saved import pack
 from agents.training.algorithms import Algorithm
 from agents.training.vector import Normalised
 from sageserve_env.errors import InputError, shown
-from sageserve_env.writing import whole_folder
+from sageserve_env.files.writing import whole_folder
 
 PREFIX, SEAL = "checkpoint-", "checkpoint.json"
 """A checkpoint stands in a folder of its own, by its steps; the one before goes when it is whole."""

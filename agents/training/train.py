@@ -28,9 +28,9 @@ from agents.training.vector import Normalised, training_envs
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Agent
 from sageserve_env.evaluation.locked.protocol import dynamics_digest
+from sageserve_env.files.writing import whole_folder
 from sageserve_env.scenarios import load_problem
 from sageserve_env.world.checks import require_count
-from sageserve_env.writing import whole_folder
 
 BEST, LAST, TENSORBOARD = "best", "last", "tensorboard"
 

@@ -11,7 +11,7 @@ from baselines.autoscalers.tracking import LONGEST_S, MOST_TARGET, STABILISATION
 from sageserve_env.evaluation.ranges import Range
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.checks import require_choice, require_within
 
 METRICS = ("requests", "waiting", "waiting-tokens")

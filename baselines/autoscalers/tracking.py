@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from baselines.fleet import placed, require_least
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.checks import require_count, require_within
 from sageserve_env.world.schema import World
 from sageserve_env.world.vms import region_capacity

@@ -27,9 +27,9 @@ from baselines.forecast.rolling import Backtest, Row, backtest
 from baselines.forecast.seasonal_naive import SeasonalNaive
 from baselines.forecast.smoothing import ExponentialSmoothing
 from sageserve_env.errors import InputError
+from sageserve_env.files.writing import require_writable, whole_file, whole_folder
 from sageserve_env.workload import load_workload
 from sageserve_env.world import load_world
-from sageserve_env.writing import require_writable, whole_file, whole_folder
 
 TABLE = "backtest.csv"
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from baselines.authors import AuthorsLongTerm, AuthorsLtI, AuthorsLtU, AuthorsLtUa, predict
+from baselines.long_term.authors import AuthorsLongTerm, AuthorsLtI, AuthorsLtU, AuthorsLtUa, predict
 from baselines.reactive import ReactivePolicy
 from baselines.reproduction.lab import DAY, GAPS_CV, LONG_TERM, MODEL, STRATEGIES, Lab, Run
 from baselines.reproduction.rows import Row, percent

@@ -13,8 +13,8 @@ from baselines.reproduction.as_measured import HOURS, OUT_FACTORS, SWEEP_HOURS, 
 from baselines.reproduction.as_written import HARDWARE
 from baselines.reproduction.lab import HOUR_S, MODEL, STRATEGIES, Lab, Run
 from baselines.reproduction.waterfall import steps
-from sageserve_env.evaluation.figures import COLOURS, mark_time, total
-from sageserve_env.evaluation.figures import steps as draw_steps
+from sageserve_env.evaluation.runs.figures import COLOURS, mark_time, total
+from sageserve_env.evaluation.runs.figures import steps as draw_steps
 from sageserve_env.pictures import new_figure, save_figure
 
 STRATEGY_COLOURS = {"siloed": "#999999", "reactive": "#000000", "lt-i": "#E69F00", "lt-u": "#0072B2", "lt-ua": "#009E73"}

@@ -16,13 +16,13 @@ from baselines.fleet import starting_at
 from baselines.forecast import Forecast
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, load_policy
-from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs.result import Result
 from sageserve_env.forecasters import load_forecaster
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.metrics import FleetRow, ServiceRow
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.metrics import FleetRow, ServiceRow
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.workload import Composable, Workload, load_workload
 from sageserve_env.world import World, load_world
 from sageserve_env.world.checks import require_count, require_within

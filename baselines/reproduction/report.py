@@ -11,8 +11,8 @@ from pathlib import Path
 from baselines.reproduction.figures import Figure
 from baselines.reproduction.lab import Setting
 from baselines.reproduction.rows import FACTOR, MEASURED, PARTS, VERDICTS, WATERFALL, WRITTEN, Row
-from sageserve_env.evaluation.result import versions
-from sageserve_env.writing import write_text
+from sageserve_env.evaluation.runs.result import versions
+from sageserve_env.files.writing import write_text
 
 RESULTS = "results.json"
 TITLE = "Reproduction of the SageServe paper"

@@ -14,7 +14,7 @@ from baselines.reproduction.lab import DAY_H, QUICK_HOURS, QUICK_SCALE, Lab, Set
 from baselines.reproduction.report import RESULTS, write_report
 from baselines.reproduction.rows import Row
 from sageserve_env.errors import InputError
-from sageserve_env.writing import require_writable, whole_folder
+from sageserve_env.files.writing import require_writable, whole_folder
 
 Track = Callable[[Sequence[str]], Iterable[str]]
 """Passes names on one after another, and may show how far they are."""

@@ -10,7 +10,7 @@ from baselines.reproduction.as_measured import Rules, authors_runs, play, saving
 from baselines.reproduction.lab import STRATEGIES, Lab, Run
 from baselines.reproduction.rows import Row
 from sageserve_env.world import World, load_world, published, published_a100
-from sageserve_env.world.presets import LATENCY_S
+from sageserve_env.world.presets.published import LATENCY_S
 from sageserve_env.world.schema import LeadTimes, NiwQueue, Scaling, Serving
 
 LABELS = {"peak": "by 15-minute peaks", "mean": "mean (as paid for)"}

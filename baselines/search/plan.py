@@ -12,14 +12,14 @@ import numpy as np
 
 from baselines.search.schedule import Schedule
 from sageserve_env.errors import InputError, shown
+from sageserve_env.files.writing import write_rows
 from sageserve_env.identity import digest
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.workload import Workload
 from sageserve_env.workload.play import play
 from sageserve_env.world.schema import World
-from sageserve_env.writing import write_rows
 
 FORMAT = 1
 

@@ -15,7 +15,7 @@ from sageserve_env.evaluation.policy import Policy, load_policy
 from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.workload import Workload
 
 STARTS: tuple[tuple[str, dict[str, Any]], ...] = (("oracle", {}), ("oracle", {"head_room": 1.25}))

@@ -10,7 +10,7 @@ from typing import Any
 
 from baselines.tuning.trials import Options, Played
 from sageserve_env.errors import InputError, shown
-from sageserve_env.writing import write_rows
+from sageserve_env.files.writing import write_rows
 
 FORMAT = 1
 

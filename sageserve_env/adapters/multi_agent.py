@@ -17,8 +17,8 @@ from sageserve_env.env.row import EnvSnapshot
 from sageserve_env.env.single import FleetEnv
 from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.sim.state import N_TIERS
-from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.world.checks import require_choice
 from sageserve_env.world.schema import World
 

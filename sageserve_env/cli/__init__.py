@@ -8,23 +8,23 @@ from io import TextIOWrapper
 
 import typer
 
-from sageserve_env.cli.compare import compare
-from sageserve_env.cli.dataset import dataset
-from sageserve_env.cli.doctor import doctor, version
+from sageserve_env.cli.checks.doctor import doctor, version
+from sageserve_env.cli.checks.reproduce import reproduce
+from sageserve_env.cli.checks.validate import validate
 from sageserve_env.cli.errors import CleanGroup
-from sageserve_env.cli.evaluate import evaluate
-from sageserve_env.cli.generalise import generalise
 from sageserve_env.cli.interrupt import end_at_once_when_interrupted
-from sageserve_env.cli.leaderboard import app as leaderboard_app
-from sageserve_env.cli.problem import app as problem_app
-from sageserve_env.cli.reproduce import reproduce
-from sageserve_env.cli.search import search
-from sageserve_env.cli.simulate import simulate
-from sageserve_env.cli.train import train
-from sageserve_env.cli.tune import tune
-from sageserve_env.cli.validate import validate
-from sageserve_env.cli.workload import app as workload_app
-from sageserve_env.cli.world import app as world_app
+from sageserve_env.cli.policies.compare import compare
+from sageserve_env.cli.policies.dataset import dataset
+from sageserve_env.cli.policies.evaluate import evaluate
+from sageserve_env.cli.policies.generalise import generalise
+from sageserve_env.cli.policies.leaderboard import app as leaderboard_app
+from sageserve_env.cli.policies.search import search
+from sageserve_env.cli.policies.simulate import simulate
+from sageserve_env.cli.policies.train import train
+from sageserve_env.cli.policies.tune import tune
+from sageserve_env.cli.worlds.problem import app as problem_app
+from sageserve_env.cli.worlds.workload import app as workload_app
+from sageserve_env.cli.worlds.world import app as world_app
 
 HELP = """Simulate fleets of LLM servers, request by request.
 

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM end a command at once.
 
 An exception would not do: libraries swallow ``KeyboardInterrupt`` where they import or call back (``except:``), and the command
-goes on, half loaded. Nothing has to be unwound: what is written stands whole or not at all (``sageserve_env.writing``).
+goes on, half loaded. Nothing has to be unwound: what is written stands whole or not at all (``sageserve_env.files.writing``).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import signal
 import sys
 from types import FrameType
 
-from sageserve_env.writing import drop_scratch
+from sageserve_env.files.writing import drop_scratch
 
 SAID = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 SHOW_CURSOR = "\r\x1b[K\x1b[?25h"

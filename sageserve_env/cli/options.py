@@ -163,7 +163,7 @@ def check_json(option: str, path: Path) -> None:
         InputError: It does not end in ``.json``, is a folder, or its folder cannot be written.
     """
     from sageserve_env.errors import InputError
-    from sageserve_env.writing import require_writable
+    from sageserve_env.files.writing import require_writable
 
     if path.suffix != ".json" or path.is_dir():
         raise InputError(f"{option} = '{path}' is no JSON file; give a name that ends in .json")

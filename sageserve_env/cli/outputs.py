@@ -6,11 +6,11 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.figures import plot_day
-from sageserve_env.evaluation.folder import FIGURE, refuse_others, result_folder
-from sageserve_env.evaluation.result import Result
+from sageserve_env.evaluation.runs.figures import plot_day
+from sageserve_env.evaluation.runs.folder import FIGURE, refuse_others, result_folder
+from sageserve_env.evaluation.runs.result import Result
 from sageserve_env.extras import need_arrow
-from sageserve_env.writing import require_writable
+from sageserve_env.files.writing import require_writable
 
 
 def check_folder(folder: Path, force: bool) -> None:

@@ -10,13 +10,13 @@ from sageserve_env.cli.console import simulation_progress, status
 from sageserve_env.cli.options import check_run, chosen_workload, show_trace
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import load_policy
-from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs.result import Result
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import ADMISSION_ORDERS
 from sageserve_env.world import World, load_world
 from sageserve_env.world.checks import require, require_count
-from sageserve_env.world.validate import validate
+from sageserve_env.world.rules.validate import validate
 
 
 @dataclass(frozen=True)

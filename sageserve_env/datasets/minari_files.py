@@ -18,8 +18,8 @@ from sageserve_env.datasets.record import Recorded, Recording
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import policy_name
 from sageserve_env.extras import need
+from sageserve_env.files.writing import require_writable, whole_folder
 from sageserve_env.registration import problem_name
-from sageserve_env.writing import require_writable, whole_folder
 
 EXTRA, USE = "datasets", "a Minari dataset"
 

@@ -29,14 +29,14 @@ from sageserve_env.sim.build import initial_state, world_tables
 from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.faults.redraw import redraw_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
-from sageserve_env.sim.spending import Spending, read_spending
+from sageserve_env.sim.readout.spending import Spending, read_spending
+from sageserve_env.sim.readout.telemetry import Telemetry, read_telemetry
 from sageserve_env.sim.start import NO_LOG, NO_REQUESTS, copy_bytes, duplicate, start_state, write_knobs
-from sageserve_env.sim.telemetry import Telemetry, read_telemetry
-from sageserve_env.workload.generated import IntensityWorkload, Tables
+from sageserve_env.workload.drawn.generated import IntensityWorkload, Tables
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import World
-from sageserve_env.world.validate import validate
 
 FIRST_FLIGHT_SLOTS = 1024
 PARTS_PER_THREAD = 2

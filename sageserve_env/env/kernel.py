@@ -8,12 +8,12 @@ from sageserve_env.compile import entry_point, kernel
 from sageserve_env.env.actions import clip_bounds, decode, write_mask
 from sageserve_env.env.observation.encode import encode
 from sageserve_env.env.state import DONE, HISTORY, READY, RUNNING, Rows
-from sageserve_env.sim.breaches import book_overdue, book_unfinished
+from sageserve_env.sim.instances.scaling import enforce_bounds
+from sageserve_env.sim.instances.usage import carbon_kg, energy_kwh, is_paid, priced_s
 from sageserve_env.sim.kernel import CHUNK_USED, REACHED, put_in_force, run
-from sageserve_env.sim.scaling import enforce_bounds
+from sageserve_env.sim.requests.breaches import book_overdue, book_unfinished
 from sageserve_env.sim.state import N_TIERS, PROVISIONING, SPOT, STATE_FIELDS, Sim
-from sageserve_env.sim.usage import carbon_kg, energy_kwh, is_paid, priced_s
-from sageserve_env.workload.kernel import fill
+from sageserve_env.workload.drawn.kernel import fill
 
 NO_LIMIT = 1 << 62
 LEAST_S = 1e-6

@@ -19,12 +19,12 @@ from sageserve_env.env.setup import Described, Setup
 from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.scenarios import Episode
-from sageserve_env.sim.latency import percentiles
-from sageserve_env.sim.spending import Spending
+from sageserve_env.sim.readout.spending import Spending
+from sageserve_env.sim.readout.telemetry import Telemetry
+from sageserve_env.sim.serving.latency import percentiles
 from sageserve_env.sim.state import N_BINS, N_LATENCIES, N_TIERS, TTFT
-from sageserve_env.sim.telemetry import Telemetry
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.redrawn import Fork, redrawn
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.redrawn import Fork, redrawn
 from sageserve_env.world.checks import require_choice
 
 RENDER_MODES = ("human", "rgb_array", "ansi")

@@ -14,9 +14,9 @@ from sageserve_env.env.observation.encode import observation_features
 from sageserve_env.env.rewards import KG_PER_T, TERMS, Reward, carbon_usd_per_t
 from sageserve_env.env.state import CODEC, HISTORY, ROW
 from sageserve_env.sim import state as st
-from sageserve_env.workload import kernel as generator
+from sageserve_env.workload.drawn import kernel as generator
+from sageserve_env.workload.drawn.sizes import CELLS
 from sageserve_env.workload.request import REQUEST_DTYPE
-from sageserve_env.workload.sizes import CELLS
 from sageserve_env.world.costs.carbon import world_identity
 from sageserve_env.world.costs.prices import list_prices
 from sageserve_env.world.schema import World

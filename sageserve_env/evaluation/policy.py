@@ -17,7 +17,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.tuned import shipped_log, tuned_options
 from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.sim.knobs import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 
 GROUP = "sageserve.policies"
 """Entry points of this group are policies: classes, or functions that return a policy."""

@@ -10,11 +10,11 @@ import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, check_policy, policy_name, policy_options, prepared
-from sageserve_env.evaluation.result import Result
-from sageserve_env.evaluation.series import Sampler
+from sageserve_env.evaluation.runs.result import Result
+from sageserve_env.evaluation.runs.series import Sampler
 from sageserve_env.scenarios.scenario import Scenario, check_intervals
 from sageserve_env.sim import Simulator
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.checks import MOST_S, require, require_count, require_span
 from sageserve_env.world.schema import World
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sageserve_env.errors import InputError, shown
-from sageserve_env.reading import read_json
+from sageserve_env.files.reading import read_json
 
 GROUP = "sageserve.agents"
 """Entry points of this group load saved agents: functions of a folder, or of a name that begins with the entry point's own and a

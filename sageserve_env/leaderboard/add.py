@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from sageserve_env.errors import InputError, quoted
+from sageserve_env.files.writing import whole_folder
 from sageserve_env.leaderboard.board import SUBMISSIONS, Board
 from sageserve_env.leaderboard.canaries import NAMES
 from sageserve_env.leaderboard.finding import Finding
@@ -15,7 +16,6 @@ from sageserve_env.leaderboard.rules import copy_findings, team_findings
 from sageserve_env.leaderboard.submission.entry import Entry, read_entry
 from sageserve_env.leaderboard.submission.folder import EPISODES
 from sageserve_env.leaderboard.verify import Report, Verification, play_current
-from sageserve_env.writing import whole_folder
 
 MOST_NAMED = 5
 

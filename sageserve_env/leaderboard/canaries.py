@@ -17,7 +17,7 @@ from sageserve_env.evaluation.locked.play.anchors import PLANS, REACTIVE
 from sageserve_env.evaluation.policy import installed_policies, is_tuned
 from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.tuned import shipped
-from sageserve_env.reading import read_json
+from sageserve_env.files.reading import read_json
 from sageserve_env.scenarios import Problem
 
 PINS = Path(__file__).with_name("canaries.json")

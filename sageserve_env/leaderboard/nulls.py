@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.schema import World
 from sageserve_env.world.vms import region_capacity
 

@@ -27,9 +27,9 @@ from sageserve_env.scenarios.sources import (
 )
 from sageserve_env.scenarios.splits import Split
 from sageserve_env.workload.sources.o365_data import SUCCESSORS
-from sageserve_env.world.globe import UTC_OFFSETS_H
-from sageserve_env.world.measurements import A100, MEASURED_MODELS
-from sageserve_env.world.presets import published, published_a100
+from sageserve_env.world.measured.measurements import A100, MEASURED_MODELS
+from sageserve_env.world.presets.globe import UTC_OFFSETS_H
+from sageserve_env.world.presets.published import published, published_a100
 from sageserve_env.world.schema import World
 
 HOUR_S = 3600.0

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from sageserve_env.world.globe import globe
-from sageserve_env.world.modern import modern
+from sageserve_env.world.presets.globe import globe
+from sageserve_env.world.presets.modern import modern
 from sageserve_env.world.schema import TIERS, Faults, LeadTimes, Pool, Tier, World
 
 HOUR_S = 3600.0

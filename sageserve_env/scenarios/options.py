@@ -11,8 +11,8 @@ from sageserve_env.errors import InputError
 from sageserve_env.scenarios.sources import Window
 from sageserve_env.workload.checks import check_number
 from sageserve_env.world.checks import require_count, require_known
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import World
-from sageserve_env.world.validate import validate
 
 MOST_SCALE = 1e4
 

@@ -11,9 +11,9 @@ from sageserve_env.workload.catalog import load_workload
 from sageserve_env.workload.checks import check_workload
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.checks import is_number, require_span
-from sageserve_env.world.loader import load_world
+from sageserve_env.world.files.loader import load_world
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import LeadTimes, World
-from sageserve_env.world.validate import validate
 
 
 def read_world(world: World | str | Path) -> World:

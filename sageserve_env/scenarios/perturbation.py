@@ -9,7 +9,7 @@ import numpy as np
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.intensity import Intensity
+from sageserve_env.workload.drawn.intensity import Intensity
 from sageserve_env.workload.transforms.compose import Composable
 from sageserve_env.workload.transforms.weightings import BEFORE
 from sageserve_env.world.schema import TIERS

@@ -20,8 +20,8 @@ from sageserve_env.scenarios.splits import SPLITS, Choice, Episode, Split
 from sageserve_env.sim.knobs import ADMISSION_ORDERS
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.checks import require_choice
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import LeadTimes, World
-from sageserve_env.world.validate import validate
 
 NONE = -1
 """Variant of an episode whose perturbation was drawn."""

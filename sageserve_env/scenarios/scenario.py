@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from sageserve_env.workload.checks import check_workload
 from sageserve_env.workload.request import Workload
 from sageserve_env.world.checks import require, require_span, require_text
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import World
-from sageserve_env.world.validate import validate
 
 MOST_DECISIONS = 10_000_000
 

@@ -9,7 +9,7 @@ import numpy as np
 from sageserve_env.scenarios.options import Options, check_variant, choose_window
 from sageserve_env.scenarios.perturbation import Perturbation, Randomisation
 from sageserve_env.scenarios.sources import Window
-from sageserve_env.workload.redrawn import Fork
+from sageserve_env.workload.drawn.redrawn import Fork
 from sageserve_env.workload.request import Workload
 
 SPLITS = ("train", "validation", "test")

@@ -6,7 +6,7 @@ from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
 from sageserve_env.sim.faults.outages import is_outage
-from sageserve_env.sim.heap import SLOT_BITS, SLOT_MASK
+from sageserve_env.sim.serving.heap import SLOT_BITS, SLOT_MASK
 from sageserve_env.sim.state import (
     ACTIVE,
     DECODE_QUEUE,

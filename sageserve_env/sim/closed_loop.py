@@ -15,8 +15,8 @@ from sageserve_env.sim.knobs import Knobs
 from sageserve_env.sim.start import start_state
 from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.world.checks import MOST_S, require, require_count
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import World
-from sageserve_env.world.validate import validate
 
 NO_LIMIT = 1 << 62
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from sageserve_env.compile import entry_point, kernel
-from sageserve_env.sim.admission import rejoin_expired
-from sageserve_env.sim.batching import iteration_end, reach_region
 from sageserve_env.sim.events import schedule
 from sageserve_env.sim.faults.events import fault
-from sageserve_env.sim.queues import has_room
-from sageserve_env.sim.routing import arrival
-from sageserve_env.sim.scaling import best_spot, enforce_bounds, instance_ready, scale_by_utilization, scale_tick
+from sageserve_env.sim.instances.scaling import best_spot, enforce_bounds, instance_ready, scale_by_utilization, scale_tick
+from sageserve_env.sim.instances.vms import acquire, activate
+from sageserve_env.sim.requests.admission import rejoin_expired
+from sageserve_env.sim.requests.queues import has_room
+from sageserve_env.sim.requests.routing import arrival
+from sageserve_env.sim.serving.batching import iteration_end, reach_region
 from sageserve_env.sim.state import BATCH_LIMIT, PROVISIONING, Sim
-from sageserve_env.sim.vms import acquire, activate
 
 REACHED, CHUNK_USED, FLIGHT_FULL, LOG_FULL, EVENTS_DONE = 0, 1, 2, 3, 4
 """Why :func:`advance` returned."""

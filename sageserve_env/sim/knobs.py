@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.sim.fleet import initial_instances
-from sageserve_env.sim.routing import MOST_LOAD
+from sageserve_env.sim.requests.routing import MOST_LOAD
 from sageserve_env.world.schema import World
 
 ADMISSION_ORDERS = ("FCFS", "EDF", "PF", "DPA")

@@ -15,22 +15,22 @@ from sageserve_env.errors import InputError
 from sageserve_env.identity import require_same
 from sageserve_env.sim import kernel
 from sageserve_env.sim import state as st
-from sageserve_env.sim.breaches import count_overdue
 from sageserve_env.sim.build import world_tables
 from sageserve_env.sim.checks import INVARIANTS, first_broken
 from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
-from sageserve_env.sim.measure import RunningSums, read_metrics, read_running_sums
-from sageserve_env.sim.metrics import Metrics
-from sageserve_env.sim.spending import read_spending
+from sageserve_env.sim.readout.measure import RunningSums, read_metrics, read_running_sums
+from sageserve_env.sim.readout.metrics import Metrics
+from sageserve_env.sim.readout.spending import read_spending
+from sageserve_env.sim.readout.telemetry import Telemetry, read_telemetry
+from sageserve_env.sim.requests.breaches import count_overdue
 from sageserve_env.sim.start import copy_bytes, duplicate, start_state, write_knobs
-from sageserve_env.sim.telemetry import Telemetry, read_telemetry
 from sageserve_env.workload.play import Mark, place_of, play
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Workload
 from sageserve_env.world.checks import MOST_S, is_number, require_count
 from sageserve_env.world.costs.carbon import world_identity
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import World
-from sageserve_env.world.validate import validate
 
 LOG_ROWS = 65_536
 NO_LIMIT = 1 << 62

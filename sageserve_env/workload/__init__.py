@@ -7,12 +7,12 @@ Take a workload from :func:`load_workload` by name or path, or build one (:class
 
 from sageserve_env.workload.catalog import CATALOG, load_workload
 from sageserve_env.workload.describe import Description, describe
+from sageserve_env.workload.drawn.generated import GeneratedStream, IntensityWorkload, Tables
+from sageserve_env.workload.drawn.intensity import Intensity, Series
+from sageserve_env.workload.drawn.sizes import size_table
 from sageserve_env.workload.figures import plot_rates
-from sageserve_env.workload.generated import GeneratedStream, IntensityWorkload, Tables
-from sageserve_env.workload.intensity import Intensity, Series
 from sageserve_env.workload.mapping import Mapping
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Stream, Workload, preference_orders
-from sageserve_env.workload.sizes import size_table
 from sageserve_env.workload.sources.azure2024 import azure2024
 from sageserve_env.workload.sources.o365 import SCALE_2025, O365Week
 from sageserve_env.workload.sources.o365_june import o365_june

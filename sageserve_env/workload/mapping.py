@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_shares, index_of
+from sageserve_env.workload.drawn.rng import uniform
 from sageserve_env.workload.request import Chunk, preference_orders
-from sageserve_env.workload.rng import uniform
 from sageserve_env.world.schema import TIERS, World
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.compile import entry_point
 from sageserve_env.errors import InputError
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Workload
-from sageserve_env.world.schema import World
+from sageserve_env.world.schema import TIERS, World
 
 Reals = NDArray[np.float64]
 
@@ -46,11 +48,11 @@ def token_rates(
     if not 0 < window_s < np.inf:
         raise InputError(f"window_s = {window_s} is not a length; give seconds above 0")
     windows = math.ceil(workload.duration_s / window_s)
-    tokens = np.zeros((len(world.regions), len(world.models), windows))
-    add_tokens(tokens, workload, world, seed, window_s, tiers)
+    tokens = no_tokens(world, windows)
+    add_tokens(tokens, workload, world, seed, window_s)
     seconds = np.full(windows, window_s)
     seconds[-1] = workload.duration_s - (windows - 1) * window_s
-    return tokens / seconds
+    return of_tiers(tokens, tiers) / seconds
 
 
 def past_rates(
@@ -71,42 +73,48 @@ def past_rates(
     Raises:
         InputError: The past does not fit the world.
     """
+    return of_tiers(past_tokens(workload, world, seed, window_s), tiers) / window_s
+
+
+def past_tokens(workload: Workload, world: World, seed: int, window_s: float) -> Reals:
+    """The prompt tokens of a workload's past by tier, of which :func:`past_rates` makes rates, shape (T, R, M, W)."""
     parts: list[Workload] = []
     while (past := getattr(parts[-1] if parts else workload, "past", None)) is not None:
         parts.append(past)
     windows = math.floor(sum(part.duration_s for part in parts) / window_s)
-    tokens = np.zeros((len(world.regions), len(world.models), windows))
+    tokens = no_tokens(world, windows)
     start_s = windows * window_s
     for age, part in enumerate(parts):
         start_s -= part.duration_s
-        add_tokens(tokens, part, world, seed ^ age, window_s, tiers, start_s)
-    return tokens / window_s
+        add_tokens(tokens, part, world, seed ^ age, window_s, start_s)
+    return tokens
 
 
-def add_tokens(
-    tokens: Reals,
-    workload: Workload,
-    world: World,
-    seed: int,
-    window_s: float,
-    tiers: tuple[int, ...],
-    start_s: float = 0.0,
-) -> None:
-    """Add a workload's prompt tokens to windows, shape (R, M, W), that begin at 0; the workload begins at ``start_s``.
+def no_tokens(world: World, windows: int) -> Reals:
+    """Zeros, shape (T, R, M, W)."""
+    return np.zeros((len(TIERS), len(world.regions), len(world.models), windows))
+
+
+def of_tiers(tokens: Reals, tiers: tuple[int, ...]) -> Reals:
+    """Tokens of some tiers together, shape (R, M, W)."""
+    return np.asarray(tokens[list(tiers)].sum(axis=0))
+
+
+def add_tokens(tokens: Reals, workload: Workload, world: World, seed: int, window_s: float, start_s: float = 0.0) -> None:
+    """Add a workload's prompt tokens to windows, shape (T, R, M, W), that begin at 0; the workload begins at ``start_s``.
 
     What falls before the first window or after the last is left out.
     """
-    _, n_models, windows = tokens.shape
-    flat = tokens.reshape(-1)
     stream = play(workload, world, seed)
     while (chunk := stream.next_chunk()).size:
-        window = np.floor((chunk["arrival_s"] + start_s) / window_s).astype(np.int64)
-        is_counted = np.isin(chunk["tier"], tiers) & (window >= 0) & (window < windows)
-        counted = chunk[is_counted]
-        series = counted["origin"].astype(np.int64) * n_models + counted["model"]
-        cell = series * windows + window[is_counted]
-        if cell.size == 0:
-            continue
-        first = int(cell.min())
-        sums = np.bincount(cell - first, counted["prompt_tokens"])
-        flat[first : first + sums.size] += sums
+        count_tokens(chunk, start_s, window_s, tokens)
+
+
+@entry_point
+def count_tokens(chunk: Any, start_s: float, window_s: float, tokens: Any) -> None:
+    """Add the prompt tokens of requests, dtype ``REQUEST_DTYPE``, to windows of shape (T, R, M, W)."""
+    for i in range(chunk.shape[0]):
+        request = chunk[i]
+        window = math.floor((request.arrival_s + start_s) / window_s)
+        if 0 <= window < tokens.shape[3]:
+            tokens[request.tier, request.origin, request.model, window] += request.prompt_tokens

@@ -4,8 +4,9 @@ A ``World`` is frozen data (``schema``). Take one from ``load_world`` by preset 
 """
 
 from sageserve_env.world.figures import plot_profiles
-from sageserve_env.world.loader import dump_world, load_world, parse_world
-from sageserve_env.world.presets import (
+from sageserve_env.world.files.loader import dump_world, load_world, parse_world
+from sageserve_env.world.measured.profiles import authors_profile, evaluate, measured_profile
+from sageserve_env.world.presets.published import (
     PRESETS,
     chiron,
     globe,
@@ -15,7 +16,7 @@ from sageserve_env.world.presets import (
     published_a100,
     siloed,
 )
-from sageserve_env.world.profiles import authors_profile, evaluate, measured_profile
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import (
     GIB,
     TIERS,
@@ -40,7 +41,6 @@ from sageserve_env.world.schema import (
     VMType,
     World,
 )
-from sageserve_env.world.validate import validate
 
 __all__ = [
     "GIB",

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from sageserve_env.pictures import label, new_figure, save_figure
-from sageserve_env.world.measurements import (
+from sageserve_env.world.measured.measurements import (
     DECODE_PROMPT_TOKENS,
     Floats,
     Points,
@@ -18,7 +18,7 @@ from sageserve_env.world.measurements import (
     is_measured,
     prefill_points,
 )
-from sageserve_env.world.profiles import decode_seconds, prefill_seconds
+from sageserve_env.world.measured.profiles import decode_seconds, prefill_seconds
 from sageserve_env.world.schema import IterationModel, Profile, World
 
 PREFILL_TOKENS: Floats = np.geomspace(16, 100_000, 400)

@@ -16,7 +16,7 @@ from agents.training.settings import settings_of
 from agents.training.train import train
 from agents.training.vector import training_envs
 from sageserve_env.adapters.sb3 import SB3VecEnv
-from sageserve_env.cli.simulate import policy_options
+from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env.rewards import USD_PER_REWARD
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant

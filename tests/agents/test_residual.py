@@ -14,7 +14,7 @@ from agents.inference.saved import load_agent, save_agent
 from agents.residual import Followed, ResidualEnv, begin
 from agents.training.settings import settings_for
 from agents.training.train import Plan, train
-from sageserve_env.cli.simulate import policy_options
+from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.errors import InputError

@@ -8,12 +8,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from baselines.authors import COEFFICIENTS, THETA, AuthorsLtI, AuthorsLtU, AuthorsLtUa, minute_rates, one_ahead, predict
+from baselines.long_term.authors import COEFFICIENTS, THETA, AuthorsLtI, AuthorsLtU, AuthorsLtUa, minute_rates, one_ahead, predict
 from baselines.reactive import ReactivePolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
-from sageserve_env.sim.routing import MOST_LOAD
+from sageserve_env.sim.requests.routing import MOST_LOAD
 from sageserve_env.workload import load_workload
 from sageserve_env.workload.rates import token_rates
 from sageserve_env.world import load_world
@@ -126,4 +126,4 @@ def test_an_hour_of_their_tuesday():
 def test_they_are_offered_by_name():
     declared = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]["sageserve.policies"]
     for policy in (AuthorsLtI, AuthorsLtU, AuthorsLtUa):
-        assert declared[policy.name] == f"baselines.authors:{policy.__name__}"
+        assert declared[policy.name] == f"baselines.long_term.authors:{policy.__name__}"

@@ -10,11 +10,11 @@ import pytest
 from baselines import capacity
 from baselines.capacity import LEVEL, PLANNED, SATURATED, Search, attainment_at, largest, load_capacity, one_endpoint, saturation
 from sageserve_env.errors import InputError
-from sageserve_env.workload.sizes import table_mean
+from sageserve_env.workload.drawn.sizes import table_mean
 from sageserve_env.world import PRESETS, World, load_world
-from sageserve_env.world.measurements import A100, H100
-from sageserve_env.world.presets import VM_TYPES
-from sageserve_env.world.profiles import measured_profile
+from sageserve_env.world.measured.measurements import A100, H100
+from sageserve_env.world.measured.profiles import measured_profile
+from sageserve_env.world.presets.published import VM_TYPES
 
 MODEL = "bloom-176b"
 SHORT = Search(instances=2, requests=2000, least_s=1000.0, tolerance=0.02)

@@ -10,9 +10,9 @@ from baselines.forecast_program import ForecastProgramPolicy
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
-from sageserve_env.workload.sizes import size_table, table_mean
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
+from sageserve_env.workload.drawn.sizes import size_table, table_mean
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import load_world
 

@@ -5,12 +5,12 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from baselines.bounds.hindsight import OraclePolicy
 from baselines.forecast import Forecast
-from baselines.hindsight import OraclePolicy
-from baselines.long_term import CAPACITIES, Traffic
-from baselines.lt_i import LtI
-from baselines.lt_u import LtU
-from baselines.lt_ua import LtUa
+from baselines.long_term.lt_i import LtI
+from baselines.long_term.lt_u import LtU
+from baselines.long_term.lt_ua import LtUa
+from baselines.long_term.policy import CAPACITIES, Traffic
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.runner import run_episode
 from sageserve_env.scenarios import Scenario

@@ -28,7 +28,7 @@ else:
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs" / "reproduction"
 RESULTS = json.loads((DOCS / "results.json").read_text())
-command = import_module("sageserve_env.cli.reproduce")  # the function of that name hides the module
+command = import_module("sageserve_env.cli.checks.reproduce")  # the function of that name hides the module
 CUT_DOWN = {"scale": 0.02, "hours": 1.0, "quick": True}
 
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from baselines.best_static import BestStaticPolicy
+from baselines.bounds.best_static import BestStaticPolicy
 from baselines.chiron import BATCH, INTERACTIVE, ChironPolicy, moved
 from baselines.siloed import SiloedPolicy
 from baselines.static import StaticPolicy
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.compare import cost_usd
 from sageserve_env.evaluation.policy import prepared
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs.compare import cost_usd
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Simulator
 from sageserve_env.workload.sources.o365 import O365Week

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 import sageserve_env
+from sageserve_env.cli.checks.validate import percent
 from sageserve_env.cli.console import clock
-from sageserve_env.cli.validate import percent
 from sageserve_env.evaluation.self_check import Outcome
 from sageserve_env.workload import CATALOG
 from sageserve_env.world import PRESETS, dump_world, load_world

@@ -98,7 +98,7 @@ def test_a_policy_of_another_package(run, tmp_path, another_package):
     ],
 )
 def test_bad_policies_are_refused_before_any_work(refused, tmp_path, monkeypatch, policies, text):
-    monkeypatch.setattr("sageserve_env.evaluation.compare.run_episode", lambda *args, **kwargs: pytest.fail("it ran"))
+    monkeypatch.setattr("sageserve_env.evaluation.runs.compare.run_episode", lambda *args, **kwargs: pytest.fail("it ran"))
     assert text in refused(*SLICE, "--policies", policies, "--out", tmp_path / "a")
     assert not (tmp_path / "a").exists()
 

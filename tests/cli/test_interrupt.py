@@ -59,7 +59,7 @@ def test_no_library_can_swallow_it(tmp_path, number, said):
 
 WRITING = """
 import os, signal
-import sageserve_env.evaluation.result as result
+import sageserve_env.evaluation.runs.result as result
 from sageserve_command import main
 write = result.Result.write
 

@@ -39,7 +39,7 @@ def is_picture(path: Path) -> None:
 
 def is_result(folder: Path) -> None:
     """All files of a run can be read."""
-    from sageserve_env.evaluation.result import Result
+    from sageserve_env.evaluation.runs.result import Result
 
     Result.load(folder)
     is_picture(folder / "day.png")

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sageserve_env.writing import SCRATCH
+from sageserve_env.files.writing import SCRATCH
 from tests.drill.commands import Command
 
 ROOT = Path(__file__).resolve().parents[2]

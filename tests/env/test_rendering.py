@@ -12,8 +12,8 @@ from sageserve_env.env.rendering.dashboard import Dashboard
 from sageserve_env.env.rendering.fleet import FleetMap, fit_squares
 from sageserve_env.env.rendering.history import MOST_SLOTS, History, read_attainment
 from sageserve_env.errors import InputError
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.sim.simulator import Simulator
-from sageserve_env.sim.telemetry import Telemetry
 from sageserve_env.workload import O365Week
 from sageserve_env.world import published
 

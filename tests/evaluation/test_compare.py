@@ -8,7 +8,8 @@ from rich.console import Console
 from baselines import ReactivePolicy, StaticPolicy
 from sageserve_env.env.rewards import BREACH_PRICES_USD
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.compare import (
+from sageserve_env.evaluation.policy import prepared
+from sageserve_env.evaluation.runs.compare import (
     COLUMNS,
     FOOTPRINT_COLUMNS,
     compare,
@@ -18,12 +19,12 @@ from sageserve_env.evaluation.compare import (
     plot_comparison,
     write_table,
 )
-from sageserve_env.evaluation.policy import prepared
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload import load_workload
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import globe, load_world, published
+from sageserve_env.world import load_world, published
+from sageserve_env.world.presets import globe
 
 SCENARIO = Scenario("slice", published(instances=3), O365Week(start_s=126_000.0, duration_s=600.0, scale=4.0))
 

@@ -4,8 +4,8 @@ import pytest
 
 from baselines import ReactivePolicy, StaticPolicy
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.figures import plot_day
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs.figures import plot_day
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published, siloed

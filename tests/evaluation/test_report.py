@@ -6,12 +6,13 @@ import pytest
 from rich.console import Console
 
 from baselines import StaticPolicy
-from sageserve_env.evaluation.report import summary_tables
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs.report import summary_tables
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import Faults, PlannedOutage, globe, published
+from sageserve_env.world import Faults, PlannedOutage, published
+from sageserve_env.world.presets import globe
 
 
 def printed(result, width=80):

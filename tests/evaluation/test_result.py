@@ -9,9 +9,9 @@ import pytest
 import sageserve_env
 from baselines import StaticPolicy
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation import result as module
-from sageserve_env.evaluation.result import Result
 from sageserve_env.evaluation.runner import run_episode
+from sageserve_env.evaluation.runs import result as module
+from sageserve_env.evaluation.runs.result import Result
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import published

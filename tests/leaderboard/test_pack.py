@@ -19,7 +19,7 @@ ID = "SageServe/Azure-v0"
 @pytest.fixture(scope="module")
 def result(tmp_path_factory) -> Path:
     """Two episodes of Azure, made to look like all: packing reads what the result says."""
-    from sageserve_env.cli.simulate import policy_options
+    from sageserve_env.cli.policies.simulate import policy_options
     from sageserve_env.evaluation.locked.entrant import Entrant
     from sageserve_env.evaluation.locked.evaluate import evaluate
     from sageserve_env.scenarios import load_problem

@@ -97,7 +97,7 @@ def test_actions_and_digests_forged_together_are_found_where_drawn(sample) -> No
 
 
 def test_a_sample_writes_no_table_and_names_its_seed(sample, run, refused, monkeypatch) -> None:
-    monkeypatch.setattr("sageserve_env.cli.leaderboard.read_board", lambda root: sample.board())
+    monkeypatch.setattr("sageserve_env.cli.policies.leaderboard.read_board", lambda root: sample.board())
     sound = run("leaderboard", "verify", "--sample", "1", "--seed", "3", "--quiet")
     assert (sound.status, sound.out, sound.err) == (0, "", "")
     (sample.root / "verified" / "mini.json").unlink()

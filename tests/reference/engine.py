@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from sageserve_env.world.profiles import evaluate
+from sageserve_env.world.measured.profiles import evaluate
 from sageserve_env.world.schema import Profile, World
 
 

@@ -11,6 +11,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.sim import ADMISSION_ORDERS, Knobs, Simulator
 from sageserve_env.sim.fleet import initial_instances
 from sageserve_env.workload.request import REQUEST_DTYPE
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import (
     TIERS,
     Dpa,
@@ -29,7 +30,6 @@ from sageserve_env.world.schema import (
     VMType,
     World,
 )
-from sageserve_env.world.validate import validate
 
 IW_F, IW_N, NIW = range(3)
 ALL = TIERS

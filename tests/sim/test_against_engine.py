@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from sageserve_env.workload.request import REQUEST_DTYPE
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import IterationModel, Serving
-from sageserve_env.world.validate import validate
 from tests.reference import engine
 from tests.sim.helpers import log_by_request, simulate, toy_profile, toy_world
 

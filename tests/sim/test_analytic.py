@@ -8,7 +8,7 @@ import pytest
 from sageserve_env.sim import Simulator
 from sageserve_env.workload.request import REQUEST_DTYPE
 from sageserve_env.world import published
-from sageserve_env.world.profiles import evaluate
+from sageserve_env.world.measured.profiles import evaluate
 from sageserve_env.world.schema import Routing, Serving
 from tests.sim.helpers import ArrayWorkload, decode_time, log_by_request, prefill_time, requests, simulate, toy_world
 

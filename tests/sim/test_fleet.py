@@ -8,8 +8,8 @@ import pytest
 from sageserve_env.errors import InputError
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.fleet import initial_instances
+from sageserve_env.world.rules.validate import validate
 from sageserve_env.world.schema import Pool
-from sageserve_env.world.validate import validate
 from tests.sim.helpers import ALL, requests, simulate, toy_model, toy_world
 
 

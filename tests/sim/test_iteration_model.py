@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from sageserve_env.sim.timing import iterations_until, run_s
+from sageserve_env.sim.serving.timing import iterations_until, run_s
 from sageserve_env.world.schema import Serving
 from tests.sim.helpers import log_by_request, prefill_time, requests, simulate, toy_model, toy_world
 

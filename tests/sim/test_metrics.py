@@ -9,7 +9,7 @@ import pytest
 
 from sageserve_env.errors import InputError
 from sageserve_env.sim import Knobs, Simulator
-from sageserve_env.sim.metrics import Metrics
+from sageserve_env.sim.readout.metrics import Metrics
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.world import TIERS, chiron, published, siloed
 from tests.sim.helpers import IW_N, requests, simulate, toy_world

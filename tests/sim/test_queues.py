@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sageserve_env.sim import queues
+from sageserve_env.sim.requests import queues
 from sageserve_env.sim.state import FLIGHT, NONE, QUEUE
 from sageserve_env.unsigned_indices import KernelCompiler
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from sageserve_env.sim.measure import quarter_peaks_s
+from sageserve_env.sim.readout.measure import quarter_peaks_s
 from sageserve_env.world.schema import LeadTimes, Routing, Scaling, Serving
 from tests.sim.helpers import log_by_request, requests, toy_world
 from tests.sim.test_mechanisms import bounds, busy_world, counts, start

@@ -5,7 +5,7 @@ import pytest
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload import load_workload
-from sageserve_env.workload.sizes import CELLS
+from sageserve_env.workload.drawn.sizes import CELLS
 from sageserve_env.workload.sources.curves import BIN_S, CURVES, LOCAL_BINS, SIZES, curve, sizes
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.workload.sources.servegen import total_rate

@@ -8,9 +8,10 @@ from numba import njit
 from scipy import stats
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload import REQUEST_DTYPE, Intensity, IntensityWorkload, O365Week, Series, kernel
-from sageserve_env.workload.generated import alias_rows
-from sageserve_env.workload.sizes import size_table
+from sageserve_env.workload import REQUEST_DTYPE, Intensity, IntensityWorkload, O365Week, Series
+from sageserve_env.workload.drawn import kernel
+from sageserve_env.workload.drawn.generated import alias_rows
+from sageserve_env.workload.drawn.sizes import size_table
 from tests.workload.helpers import make_world, play, same
 
 SIZES = size_table([0.1, 0.5, 0.9], [10, 100, 1000])

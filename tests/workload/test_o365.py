@@ -7,7 +7,7 @@ from scipy import stats
 from sageserve_env.errors import InputError
 from sageserve_env.workload import O365Week, o365_june
 from sageserve_env.workload.catalog import PEAK_DAY_REQUESTS, PEAK_DAY_S, PEAK_HOUR_S
-from sageserve_env.workload.sizes import table_mean
+from sageserve_env.workload.drawn.sizes import table_mean
 from sageserve_env.workload.sources.data_files import columns
 from sageserve_env.workload.sources.o365_data import MODELS, QUANTILES, WEEK_S, size_tables, week
 from tests.workload.helpers import play

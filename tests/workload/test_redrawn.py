@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from sageserve_env.workload import REQUEST_DTYPE, kernel
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
-from sageserve_env.workload.redrawn import Fork, noise_change, redrawn
-from sageserve_env.workload.sizes import size_table
+from sageserve_env.workload import REQUEST_DTYPE
+from sageserve_env.workload.drawn import kernel
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
+from sageserve_env.workload.drawn.redrawn import Fork, noise_change, redrawn
+from sageserve_env.workload.drawn.sizes import size_table
 from sageserve_env.world import published
 
 HOUR_S = 3600.0

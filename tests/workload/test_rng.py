@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sageserve_env.workload import rng
+from sageserve_env.workload.drawn import rng
 
 
 def splitmix64(seed, n):

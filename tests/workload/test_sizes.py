@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload.sizes import CELLS, narrowed, scaled_to_mean, size_table, table_mean
+from sageserve_env.workload.drawn.sizes import CELLS, narrowed, scaled_to_mean, size_table, table_mean
 from sageserve_env.workload.sources.o365_data import MODELS, OUTPUT_MEAN, QUANTILES, size_tables, week
 
 PUBLISHED = {

@@ -8,7 +8,7 @@ from sageserve_env.workload import O365Week, Trace, load_workload
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.transforms.sun import FollowSun
 from sageserve_env.world import load_world
-from sageserve_env.world.globe import UTC_OFFSETS_H
+from sageserve_env.world.presets.globe import UTC_OFFSETS_H
 from tests.workload.helpers import make_world, play, regular_trace
 
 WEEK_S, HOUR = 604_800.0, 60  # minutes

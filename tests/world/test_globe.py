@@ -7,7 +7,7 @@ import pytest
 
 from sageserve_env.world import dump_world, load_world, parse_world
 from sageserve_env.world.costs.prices import list_prices, price_factors
-from sageserve_env.world.globe import DATA, PLACES, globe, night_prices
+from sageserve_env.world.presets.globe import DATA, PLACES, globe, night_prices
 from sageserve_env.world.silicon.power import read_power_fits
 
 WORLD = load_world("globe")

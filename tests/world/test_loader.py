@@ -16,7 +16,7 @@ from sageserve_env.world import (
     parse_world,
     published,
 )
-from sageserve_env.world.presets import NIW_AUTHORS
+from sageserve_env.world.presets.published import NIW_AUTHORS
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "world_two_vm_types.yaml"
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from scipy.optimize import isotonic_regression
 
 from sageserve_env.errors import InputError
-from sageserve_env.world.measurements import (
+from sageserve_env.world.measured.measurements import (
     A100,
     H100,
     MEASURED_MODELS,
@@ -15,8 +15,7 @@ from sageserve_env.world.measurements import (
     prefill_by_length_points,
     prefill_points,
 )
-from sageserve_env.world.presets import golden_world
-from sageserve_env.world.profiles import (
+from sageserve_env.world.measured.profiles import (
     authors_profile,
     evaluate,
     h100_speedup,
@@ -25,6 +24,7 @@ from sageserve_env.world.profiles import (
     pool_adjacent_violators,
     scale_profile,
 )
+from sageserve_env.world.presets.published import golden_world
 from sageserve_env.world.schema import TimeTable
 
 PAIRS = [(model, vm_type) for model in MEASURED_MODELS for vm_type in (A100, H100)]

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from sageserve_env.compile import kernel
 from sageserve_env.env.state import HISTORY
-from sageserve_env.sim.routing import utilization
+from sageserve_env.sim.requests.routing import utilization
 from sageserve_env.sim.state import N_TIERS, NIW, NONE, SPOT, Sim
 from sageserve_env.world.costs.carbon import has_carbon
 from sageserve_env.world.costs.prices import has_hourly_prices
-from sageserve_env.world.profiles import prefill_seconds
+from sageserve_env.world.measured.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, World
 
 HOUR_S = 3600.0

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sageserve_env.env.rendering.ansi import draw_text
 from sageserve_env.env.rendering.history import History
 from sageserve_env.env.rendering.window import Window
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.schema import World
 
 

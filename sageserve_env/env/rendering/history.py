@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.sim.fleet import initial_instances
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.costs.prices import list_prices
-from sageserve_env.world.profiles import prefill_seconds
+from sageserve_env.world.measured.profiles import prefill_seconds
 from sageserve_env.world.schema import TIERS, IterationModel, Profile, World
 
 Reals = NDArray[np.float64]

@@ -20,7 +20,7 @@ from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL
 from sageserve_env.evaluation.policy import hushed, is_tuned, load_policy
 from sageserve_env.evaluation.problems.card import TUNED_ON
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, play_policy
-from sageserve_env.writing import write_rows
+from sageserve_env.files.writing import write_rows
 
 HERE = "reactive, tuned there"
 """What the reference is called in the table."""

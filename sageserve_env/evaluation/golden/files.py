@@ -12,11 +12,11 @@ import numpy as np
 import yaml
 from numpy.typing import NDArray
 
-from sageserve_env.csv_rows import Row, read_rows, reason
 from sageserve_env.errors import InputError, quoted
+from sageserve_env.files.csv_rows import Row, read_rows, reason
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
-from sageserve_env.world.measurements import A100
-from sageserve_env.world.regions import REGIONS
+from sageserve_env.world.measured.measurements import A100
+from sageserve_env.world.presets.regions import REGIONS
 
 MODELS = ("llama-2-70b", "bloom-176b")
 TIER_CODES = {"interactive": 0, "non_interactive": 2}

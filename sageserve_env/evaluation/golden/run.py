@@ -12,7 +12,7 @@ from sageserve_env.evaluation.golden.files import OUTCOME, TIMESTAMPS, Case
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk
 from sageserve_env.world import World, golden_world
-from sageserve_env.world.presets import FIXED_FLEET, LEAD_TIMES_AUTHORS, NIW_AUTHORS, NIW_UNMANAGED, SCALING_AUTHORS
+from sageserve_env.world.presets.published import FIXED_FLEET, LEAD_TIMES_AUTHORS, NIW_AUTHORS, NIW_UNMANAGED, SCALING_AUTHORS
 
 SAMPLE_S = 10.0
 """Time between two counts of active instances."""

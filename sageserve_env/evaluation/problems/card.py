@@ -15,7 +15,7 @@ from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScor
 from sageserve_env.evaluation.problems.needs import break_even_usd, needs
 from sageserve_env.scenarios import Problem, Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.world.schema import TIERS, World
 
 REFERENCES: tuple[tuple[str, dict[str, Any]], ...] = (

@@ -14,7 +14,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.problems.episodes import LEVELS, EpisodeScore, episode_score
 from sageserve_env.scenarios import Problem
 from sageserve_env.sim.knobs import Knobs
-from sageserve_env.sim.routing import MOST_LOAD
+from sageserve_env.sim.requests.routing import MOST_LOAD
 from sageserve_env.sim.state import IW_F, IW_N
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import TIERS, World

@@ -17,8 +17,8 @@ from sageserve_env.scenarios.perturbation import Perturbation, Shares
 from sageserve_env.scenarios.sources import DAY_S, DAYS, WEEK_S, AzureSource, CurveSource, CurveWindow, O365Source, Window
 from sageserve_env.scenarios.sources.source import Source
 from sageserve_env.workload.catalog import load_workload
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity
 from sageserve_env.workload.mapping import Mapping
 from sageserve_env.workload.sources.azure2024 import WEEK_START_S, azure2024
 from sageserve_env.workload.sources.curves import BIN_S, CURVES, curve

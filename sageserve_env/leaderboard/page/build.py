@@ -12,6 +12,7 @@ from sageserve_env.evaluation.locked.play.measured import TTFT_P95
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL
 from sageserve_env.evaluation.problems.episodes import LEVELS
 from sageserve_env.extras import need
+from sageserve_env.files.writing import SCRATCH, require_writable, whole_folder
 from sageserve_env.leaderboard.board import Board
 from sageserve_env.leaderboard.page.content import Place, Section, old_rankings, sections
 from sageserve_env.leaderboard.page.cost import cost_plot
@@ -24,7 +25,6 @@ from sageserve_env.leaderboard.verify import MOST_WORKERS, Report
 from sageserve_env.registration import IDS
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import TIERS
-from sageserve_env.writing import SCRATCH, require_writable, whole_folder
 
 INDEX = "index.html"
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.leaderboard.page.plot import Reals, Scale, Tick, top_of
 from sageserve_env.leaderboard.page.recording import Recording
-from sageserve_env.sim.measure import ratio
+from sageserve_env.sim.readout.measure import ratio
 
 TIER_LOOKS = ("c5", "c0", "c7")
 

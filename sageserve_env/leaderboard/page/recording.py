@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.locked.protocol import SPLIT
-from sageserve_env.evaluation.series import Sampler, Series
+from sageserve_env.evaluation.runs.series import Sampler, Series
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.leaderboard.replay import ACTS, Job, replay
 from sageserve_env.sim.knobs import Knobs
-from sageserve_env.sim.measure import RunningSums, read_running_sums
+from sageserve_env.sim.readout.measure import RunningSums, read_running_sums
 from sageserve_env.world.schema import World
 
 MOST_SAMPLES = 336
@@ -32,7 +32,7 @@ class Recording:
     Attributes:
         world: Where.
         week_start_s: Seconds from Monday 00:00 to its start.
-        series: See :class:`sageserve_env.evaluation.series.Sampler`.
+        series: See :class:`sageserve_env.evaluation.runs.series.Sampler`.
         spent: Sums of ``rewards.TERMS`` up to each sample, shape (samples,) each.
     """
 

@@ -13,7 +13,7 @@ from sageserve_env.leaderboard.page.formats import short
 from sageserve_env.leaderboard.page.panels import Panel, columns, panels, summed
 from sageserve_env.leaderboard.page.plot import MOST_TICKS, Curve, Plot, Reals, Tick, steps, upward
 from sageserve_env.leaderboard.page.recording import Recording
-from sageserve_env.sim.measure import ratio
+from sageserve_env.sim.readout.measure import ratio
 
 HOUR_S, DAY_S = 3600.0, 86_400.0
 

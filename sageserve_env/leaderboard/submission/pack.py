@@ -13,12 +13,12 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.locked.result.logs import Logged, log_file, logged, with_logs, write_logs
 from sageserve_env.evaluation.locked.result.record import read_evaluation
+from sageserve_env.files.writing import whole_folder
 from sageserve_env.leaderboard.finding import Refused
 from sageserve_env.leaderboard.submission.folder import EPISODES, RECORD
 from sageserve_env.leaderboard.submission.record import Entered, Submission, command, read_submission
 from sageserve_env.registration import IDS
-from sageserve_env.world.yaml_file import read_yaml_file
-from sageserve_env.writing import whole_folder
+from sageserve_env.world.files.yaml_file import read_yaml_file
 
 
 @dataclass(frozen=True)

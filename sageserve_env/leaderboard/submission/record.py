@@ -12,7 +12,7 @@ from sageserve_env.errors import InputError, quoted, shown
 from sageserve_env.evaluation.locked.entrant import VIEW
 from sageserve_env.evaluation.locked.protocol import LIMITS
 from sageserve_env.leaderboard.finding import Refused
-from sageserve_env.world.yaml_file import read_yaml
+from sageserve_env.world.files.yaml_file import read_yaml
 
 AGENT, BOUND = "agent", "bound"
 

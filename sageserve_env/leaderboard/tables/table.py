@@ -13,9 +13,9 @@ from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.locked.play.measured import Measured
 from sageserve_env.evaluation.locked.protocol import DIGITS, Episode
 from sageserve_env.evaluation.problems.episodes import EpisodeScore
+from sageserve_env.files.writing import write_rows
 from sageserve_env.identity import digest
 from sageserve_env.leaderboard.canaries import pin_of
-from sageserve_env.writing import write_rows
 
 FORMAT = 2
 

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sageserve_env.errors import InputError
+from sageserve_env.files.writing import write_text
 from sageserve_env.leaderboard.board import OLD, VERIFIED, Board
 from sageserve_env.leaderboard.finding import Finding
 from sageserve_env.leaderboard.rules import did
 from sageserve_env.leaderboard.submission.entry import Entry
 from sageserve_env.leaderboard.tables.table import VerifiedEntry, VerifiedTable, read_table
-from sageserve_env.writing import write_text
 
 
 def frozen_tables(board: Board) -> tuple[list[VerifiedTable], list[Finding]]:

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from sageserve_env.scenarios.perturbation import Perturbation, Shares
 from sageserve_env.scenarios.sources.source import DAY_S, DAYS, WEEK_S, Window
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
 from sageserve_env.workload.sources.curves import BIN_S, curve, sizes
 from sageserve_env.workload.transforms.compose import Composable
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from sageserve_env.scenarios.perturbation import Perturbation, Shares
 from sageserve_env.scenarios.sources.source import Window
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity
 from sageserve_env.workload.sources.o365 import O365Week
 from sageserve_env.workload.transforms.compose import Composable
 

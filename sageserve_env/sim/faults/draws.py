@@ -8,7 +8,7 @@ from numba import uint64
 
 from sageserve_env.compile import kernel
 from sageserve_env.sim.state import Sim
-from sageserve_env.workload.rng import LEAD_TIMES, SPOT_LEAVES, word_at
+from sageserve_env.workload.drawn.rng import LEAD_TIMES, SPOT_LEAVES, word_at
 
 
 @kernel

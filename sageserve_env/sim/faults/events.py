@@ -13,7 +13,8 @@ from sageserve_env.sim.events import NEVER_S, schedule
 from sageserve_env.sim.faults.draws import exponential_at, log_normal_at
 from sageserve_env.sim.faults.outages import is_outage, leaves_a_region
 from sageserve_env.sim.faults.retry import lose_held, lose_requests, lose_travelling, send_again
-from sageserve_env.sim.routing import utilization
+from sageserve_env.sim.instances.vms import change_state, donate, drain, leave_endpoint, source_of
+from sageserve_env.sim.requests.routing import utilization
 from sageserve_env.sim.state import (
     ACTIVE,
     DOWN,
@@ -29,8 +30,7 @@ from sageserve_env.sim.state import (
     UP,
     Sim,
 )
-from sageserve_env.sim.vms import change_state, donate, drain, leave_endpoint, source_of
-from sageserve_env.workload.rng import FAILURES
+from sageserve_env.workload.drawn.rng import FAILURES
 
 
 @entry_point

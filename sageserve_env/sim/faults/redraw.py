@@ -10,7 +10,7 @@ from sageserve_env.sim.events import schedule
 from sageserve_env.sim.faults.draws import uniform_at
 from sageserve_env.sim.faults.events import draw_next, schedule_next
 from sageserve_env.sim.state import EVICTION, OUTAGE_DRAWN, UP, Sim
-from sageserve_env.workload.rng import FORK
+from sageserve_env.workload.drawn.rng import FORK
 
 
 @entry_point

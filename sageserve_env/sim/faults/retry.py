@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from sageserve_env.compile import kernel
-from sageserve_env.sim import heap, queues
-from sageserve_env.sim.breaches import book_breach, decodes_late
 from sageserve_env.sim.events import NEVER_S, schedule
-from sageserve_env.sim.routing import origin_of, route
+from sageserve_env.sim.requests import queues
+from sageserve_env.sim.requests.breaches import book_breach, decodes_late
+from sageserve_env.sim.requests.routing import origin_of, route
+from sageserve_env.sim.serving import heap
 from sageserve_env.sim.state import DECODE_QUEUE, N_TIERS, NIW, NONE, Sim
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
-from sageserve_env.workload.sizes import CELLS
+from sageserve_env.workload.drawn.sizes import CELLS
 from sageserve_env.workload.sources.azure2024 import azure2024
 from sageserve_env.workload.sources.data_files import columns
 from sageserve_env.workload.sources.o365_data import week

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from sageserve_env.workload.generated import CHUNK_ROWS, IntensityWorkload
+from sageserve_env.workload.drawn.generated import CHUNK_ROWS, IntensityWorkload
 from sageserve_env.workload.sources.o365 import IW_FAST_SHARE, REGION_SHARES, O365Week
 from sageserve_env.workload.sources.o365_data import SUCCESSORS, WEEK_S
-from sageserve_env.world.globe import UTC_OFFSETS_H
+from sageserve_env.world.presets.globe import UTC_OFFSETS_H
 
 
 def globe_week(

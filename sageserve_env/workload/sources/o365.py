@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.generated import CHUNK_ROWS, IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.workload.drawn.generated import CHUNK_ROWS, IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
 from sageserve_env.workload.sources.o365_data import CLASSES, MINUTES, MODELS, WEEK_S, prompt_table, size_tables, week
 
 IW_FAST_SHARE = 44 / 72

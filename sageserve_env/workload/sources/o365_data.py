@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.portable import log
-from sageserve_env.workload.sizes import narrowed, scaled_to_mean, size_table, table_mean
+from sageserve_env.workload.drawn.sizes import narrowed, scaled_to_mean, size_table, table_mean
 from sageserve_env.workload.sources.data_files import columns
 
 MODELS = {"A": "llama-2-70b", "B": "bloom-176b", "C": "llama-3.1-8b", "D": "llama-3.2-3b"}

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.generated import CHUNK_ROWS, IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.workload.drawn.generated import CHUNK_ROWS, IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
 from sageserve_env.workload.sources.data_files import columns
 from sageserve_env.workload.sources.o365 import IW_FAST_SHARE
 from sageserve_env.workload.sources.o365_data import MODELS, prompt_table, size_tables, week

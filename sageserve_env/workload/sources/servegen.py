@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.generated import CHUNK_ROWS, IntensityWorkload
-from sageserve_env.workload.intensity import Intensity, Series
-from sageserve_env.workload.kernel import GAMMA, WEIBULL
+from sageserve_env.workload.drawn.generated import CHUNK_ROWS, IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity, Series
+from sageserve_env.workload.drawn.kernel import GAMMA, WEIBULL
+from sageserve_env.workload.drawn.sizes import size_table
 from sageserve_env.workload.mapping import Mapping
-from sageserve_env.workload.sizes import size_table
 from sageserve_env.workload.sources.data_files import arrays, columns
 
 WINDOW_S = 600.0

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.workload.sizes import MAX_TOKENS
+from sageserve_env.workload.drawn.sizes import MAX_TOKENS
 from sageserve_env.workload.traces.files.table import BadRow, Column, Names, value_text
 from sageserve_env.workload.traces.layouts import LABELS, Label
 from sageserve_env.world.schema import TIERS

@@ -9,7 +9,7 @@ from difflib import SequenceMatcher, get_close_matches
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.traces.files.table import clipped
-from sageserve_env.world.regions import REGIONS
+from sageserve_env.world.presets.regions import REGIONS
 
 ORDER = "region_order"
 """Optional label: regions in order of preference, such as ``westus|centralus|eastus``."""

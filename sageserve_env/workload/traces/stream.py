@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.workload.drawn.rng import TRACE_LABELS, counter_words, generator_words, uniform
 from sageserve_env.workload.mapping import LabelTable
 from sageserve_env.workload.play import Mark, place_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, preference_orders
-from sageserve_env.workload.rng import TRACE_LABELS, counter_words, generator_words, uniform
 from sageserve_env.workload.traces.blocks import Block, Blocks
 from sageserve_env.workload.traces.files.table import Position
 from sageserve_env.workload.traces.layouts import ORDER

@@ -13,7 +13,7 @@ import numpy as np
 from sageserve_env.errors import InputError
 from sageserve_env.identity import digest
 from sageserve_env.workload.checks import check_choice, check_chunk_rows, check_number, check_seed
-from sageserve_env.workload.generated import CHUNK_ROWS
+from sageserve_env.workload.drawn.generated import CHUNK_ROWS
 from sageserve_env.workload.mapping import LabelTable, Mapping
 from sageserve_env.workload.traces.blocks import Reading, open_trace
 from sageserve_env.workload.traces.columns import INVALID_ROWS

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.extras import need_arrow
+from sageserve_env.files.writing import whole_file
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Workload, preference_orders
 from sageserve_env.world.schema import TIERS, World
-from sageserve_env.writing import whole_file
 
 COLUMNS = ("arrival_s", "model", "region", "tier", "prompt_tokens", "output_tokens", "region_order")
 """Columns of a written trace."""

@@ -10,9 +10,9 @@ import numpy as np
 
 from sageserve_env.identity import digest
 from sageserve_env.workload.checks import as_shares, check_number, check_seed, check_workload
+from sageserve_env.workload.drawn.rng import COPIES, generator_words
 from sageserve_env.workload.play import play
 from sageserve_env.workload.request import Stream, Workload
-from sageserve_env.workload.rng import COPIES, generator_words
 from sageserve_env.workload.transforms.early import EarlyNiwStream
 from sageserve_env.workload.transforms.operations import Counts, Operation, Shift, Slice
 from sageserve_env.workload.transforms.reweighted import ReweightedStream

@@ -1,7 +1,7 @@
 """Transforms of a workload: what each must offer, and those that move time. Those that weigh requests: ``weightings.py``.
 
-An operation folds into an :class:`~sageserve_env.workload.intensity.Intensity` exactly, or gives a :class:`Plan` by which a stream
-of requests is thinned, repeated and moved (``compose.py``).
+An operation folds into an :class:`~sageserve_env.workload.drawn.intensity.Intensity` exactly, or gives a :class:`Plan` by which a
+stream of requests is thinned, repeated and moved (``compose.py``).
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.errors import InputError
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.intensity import Intensity
+from sageserve_env.workload.drawn.intensity import Intensity
 from sageserve_env.workload.request import Chunk
 
 Counts = NDArray[np.float64]

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from sageserve_env.workload.drawn.rng import counter_words, uniform
 from sageserve_env.workload.play import Mark, place_of
 from sageserve_env.workload.request import REQUEST_DTYPE, Chunk, Stream
-from sageserve_env.workload.rng import counter_words, uniform
 from sageserve_env.workload.transforms.operations import Plan
 
 COPY_JITTER_S = 1.0

@@ -8,7 +8,7 @@ from functools import reduce
 
 from sageserve_env.errors import InputError, quoted
 from sageserve_env.workload.checks import check_number
-from sageserve_env.workload.intensity import Intensity, Series
+from sageserve_env.workload.drawn.intensity import Intensity, Series
 from sageserve_env.workload.transforms.operations import Counts, Operation, Plan, Shift
 
 HOUR_S, DAY_S = 3600.0, 86_400.0

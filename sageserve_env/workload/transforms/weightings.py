@@ -16,9 +16,9 @@ from sageserve_env.compile import entry_point
 from sageserve_env.errors import InputError
 from sageserve_env.portable import exp
 from sageserve_env.workload.checks import check_number, check_seed, check_shares
-from sageserve_env.workload.intensity import Intensity
+from sageserve_env.workload.drawn.intensity import Intensity
+from sageserve_env.workload.drawn.rng import NOISE, generator_words
 from sageserve_env.workload.request import Chunk
-from sageserve_env.workload.rng import NOISE, generator_words
 from sageserve_env.workload.transforms.operations import Counts, Operation, Plan
 from sageserve_env.world.checks import LARGEST, require_within
 from sageserve_env.world.schema import TIERS

@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.csv_rows import read_rows
 from sageserve_env.errors import InputError, quoted, shown
+from sageserve_env.files.csv_rows import read_rows
 from sageserve_env.identity import digest, parts
 from sageserve_env.world.schema import Carbon, Region, World
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-from sageserve_env.csv_rows import Row, read_rows
+from sageserve_env.files.csv_rows import Row, read_rows
 from sageserve_env.world.silicon.fit import Fit
 from sageserve_env.world.silicon.runs import LABELS, Deployment
 

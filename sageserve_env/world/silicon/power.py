@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
-from sageserve_env.csv_rows import Row, read_rows
 from sageserve_env.errors import InputError
+from sageserve_env.files.csv_rows import Row, read_rows
 from sageserve_env.world.silicon.fit import median_error, rounded
 from sageserve_env.world.silicon.least_squares import robust_fit
 from sageserve_env.world.silicon.runs import HELD_OUT_EVERY, HELD_OUT_FROM, Floats

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.csv_rows import Row, read_rows
+from sageserve_env.files.csv_rows import Row, read_rows
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,7 @@ from sageserve_env.evaluation.locked.play.briefing import Recorded, briefing
 from sageserve_env.evaluation.locked.protocol import held_out
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import load_problem
-from sageserve_env.workload.generated import IntensityWorkload
+from sageserve_env.workload.drawn.generated import IntensityWorkload
 from sageserve_env.workload.play import play
 from sageserve_env.workload.rates import past_rates, token_rates
 

@@ -188,7 +188,7 @@ def test_the_extra_is_named(board, tmp_path, monkeypatch):
 
 
 def test_the_command_writes_them(board, tmp_path, capsys, monkeypatch):
-    monkeypatch.setattr("sageserve_env.cli.leaderboard.read_board", lambda root: board.board())
+    monkeypatch.setattr("sageserve_env.cli.policies.leaderboard.read_board", lambda root: board.board())
     ran = sageserve(capsys, "leaderboard", "build", "--out", tmp_path / "site")
     assert ran.status == 0, ran.err
     assert Path(tmp_path / "site" / "index.html").is_file()

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from sageserve_env.evaluation.series import column_names
+from sageserve_env.evaluation.runs.series import column_names
 from sageserve_env.leaderboard.page.build import ASSETS, HERE, environment, policy_page
 from sageserve_env.leaderboard.page.content import Section, groups
 from sageserve_env.leaderboard.page.cost import cost_plot, down, served_share

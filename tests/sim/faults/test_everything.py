@@ -8,7 +8,7 @@ import pytest
 
 from sageserve_env.sim import Simulator
 from sageserve_env.sim.state import DOWN
-from sageserve_env.world.loader import dump_world, parse_world
+from sageserve_env.world.files.loader import dump_world, parse_world
 from tests.sim.faults.helpers import failure, faulty, outage, random_faulty_world, start
 from tests.sim.helpers import ArrayWorkload, finish, log_by_request, one_of_each, play, random_knobs, random_rows
 from tests.sim.test_determinism import END_S, assert_same, follow, outcome

@@ -8,7 +8,7 @@ from scipy import stats
 
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.sim import state as st
-from sageserve_env.workload.rng import FAILURES, LEAD_TIMES, generator_words, word_at
+from sageserve_env.workload.drawn.rng import FAILURES, LEAD_TIMES, generator_words, word_at
 from sageserve_env.world.schema import Faults, LeadTimes
 from tests.sim.faults.helpers import faulty, law
 from tests.sim.helpers import ArrayWorkload, requests, state_bytes, toy_world

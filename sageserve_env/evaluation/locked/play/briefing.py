@@ -9,8 +9,8 @@ import numpy as np
 
 from sageserve_env.scenarios import Episode, Problem, Scenario
 from sageserve_env.scenarios.perturbation import Perturbation
-from sageserve_env.workload.generated import IntensityWorkload
-from sageserve_env.workload.intensity import Intensity
+from sageserve_env.workload.drawn.generated import IntensityWorkload
+from sageserve_env.workload.drawn.intensity import Intensity
 from sageserve_env.workload.play import NO_REQUESTS, play
 from sageserve_env.workload.request import Chunk, Workload
 from sageserve_env.world.schema import World

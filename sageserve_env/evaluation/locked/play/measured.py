@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sageserve_env.env import FleetEnv
-from sageserve_env.sim.measure import fleet_cells, fleet_rows, service_cells, service_rows
+from sageserve_env.sim.readout.measure import fleet_cells, fleet_rows, service_cells, service_rows
 from sageserve_env.world.schema import TIERS
 
 Measured = dict[str, float | None]

@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.evaluation.figures import COLOURS
 from sageserve_env.evaluation.locked.result.record import Evaluation
 from sageserve_env.evaluation.problems.episodes import LEVELS
+from sageserve_env.evaluation.runs.figures import COLOURS
 from sageserve_env.evaluation.statistics import performance_profile
+from sageserve_env.files.writing import require_writable
 from sageserve_env.pictures import label, new_figure, save_figure
 from sageserve_env.world.schema import TIERS
-from sageserve_env.writing import require_writable
 
 NAMES = ("days.png", "profile.png", "service.png")
 MARKERS = "osD^vPX*"

@@ -14,7 +14,7 @@ from typing import Any
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.locked.actions import Packed
 from sageserve_env.evaluation.locked.play.episode import Row
-from sageserve_env.writing import whole_file
+from sageserve_env.files.writing import whole_file
 
 SUFFIX = ".jsonl.gz"
 

@@ -12,8 +12,8 @@ from typing import Any
 from sageserve_env.errors import InputError, shown
 from sageserve_env.evaluation.locked.play.episode import Row
 from sageserve_env.evaluation.locked.result.summary import counts, summary
-from sageserve_env.reading import read_json
-from sageserve_env.writing import write_rows
+from sageserve_env.files.reading import read_json
+from sageserve_env.files.writing import write_rows
 
 SCHEMA = Path(__file__).with_name("schema.json")
 

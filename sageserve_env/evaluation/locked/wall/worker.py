@@ -25,7 +25,7 @@ from sageserve_env.evaluation.locked.wall.wire import TURN, Layout, Packer, fits
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
-from sageserve_env.sim.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.workload.request import Workload
 
 

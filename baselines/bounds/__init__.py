@@ -1,0 +1,1 @@
+"""Bounds: policies that know the future, or were found by trying."""

@@ -1,0 +1,1 @@
+"""Commands that play, tune, train and score policies."""

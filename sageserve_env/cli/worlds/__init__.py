@@ -1,0 +1,1 @@
+"""Commands on what is played: worlds, workloads and problems."""

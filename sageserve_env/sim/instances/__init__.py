@@ -1,0 +1,1 @@
+"""How many instances there are: the life of a VM, scaling, and what instances use."""

@@ -1,0 +1,1 @@
+"""What is read out of the state: telemetry for policies, metrics and spending for reports."""

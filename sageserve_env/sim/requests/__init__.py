@@ -1,0 +1,1 @@
+"""Where requests are, and which is served next: routing, queues, admission, NIW, and what comes too late."""

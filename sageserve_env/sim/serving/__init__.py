@@ -1,0 +1,1 @@
+"""One instance at work: batches, how long their iterations take, and how long requests took."""

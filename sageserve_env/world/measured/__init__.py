@@ -1,0 +1,1 @@
+"""What was measured on real GPUs, and the tables that are made of it."""

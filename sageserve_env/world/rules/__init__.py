@@ -1,0 +1,1 @@
+"""What a world must keep to."""
