@@ -1,6 +1,6 @@
 """The fleets that the problems are played on: the world of today's engines, with long answers, slow VMs and levels to match.
 
-Sources of the numbers as in ``world.presets``: [A] marks an assumption of this package.
+Sources of the numbers as in ``world.presets.published``: [A] marks an assumption of this package.
 """
 
 from __future__ import annotations

@@ -53,7 +53,7 @@ class Result:
         control_interval_s: Seconds between two decisions.
         resolution_s: Seconds between two rows of the series.
         metrics: Totals and percentiles.
-        series: Columns over time, by the names that ``evaluation.series.Sampler`` lists, each of shape (samples,).
+        series: Columns over time, by the names that ``evaluation.runs.series.Sampler`` lists, each of shape (samples,).
         requests: One row for each finished request (dtype ``sim.state.LOG``), if they were logged; None after :meth:`load`.
         wall_s: Seconds that the simulation took, compilation not included.
     """

@@ -54,7 +54,7 @@ class RunningSums:
     """Sums that grow from the start of a run; what two of them differ by describes the time between. N endpoints, T tiers.
 
     Attributes:
-        ttft_counts: Completed requests by time to first token, in the bins of ``sim.latency``, shape (T, N_BINS).
+        ttft_counts: Completed requests by time to first token, in the bins of ``sim.serving.latency``, shape (T, N_BINS).
         tpot_counts: Those of two output tokens or more by time for each token after the first, likewise.
         kv_used, kv_capacity: KV token-seconds in use, and had, by each endpoint's active instances, shape (N,).
         spending: Dollars, energy, carbon.

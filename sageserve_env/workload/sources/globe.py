@@ -32,7 +32,7 @@ def globe_week(
         name: Shown in reports.
 
     Raises:
-        InputError: An argument is out of range, or a region has no clock in ``world.globe.PLACES``.
+        InputError: An argument is out of range, or a region has no clock in ``world.presets.globe.PLACES``.
 
     Example:
         >>> round(globe_week().folded(0).expected().sum())
