@@ -5,7 +5,7 @@ import numpy as np
 from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.workload.sources.globe import globe_week
-from sageserve_env.world.presets import globe
+from sageserve_env.world import globe
 
 CONFIG = {"horizon_s": 1800.0, "control_interval_s": 300.0}
 

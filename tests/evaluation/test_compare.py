@@ -23,8 +23,7 @@ from sageserve_env.scenarios import Scenario
 from sageserve_env.workload import load_workload
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import load_world, published
-from sageserve_env.world.presets import globe
+from sageserve_env.world import globe, load_world, published
 
 SCENARIO = Scenario("slice", published(instances=3), O365Week(start_s=126_000.0, duration_s=600.0, scale=4.0))
 

@@ -11,8 +11,7 @@ from sageserve_env.evaluation.runs.report import summary_tables
 from sageserve_env.scenarios import Scenario
 from sageserve_env.workload.sources.globe import globe_week
 from sageserve_env.workload.sources.o365 import O365Week
-from sageserve_env.world import Faults, PlannedOutage, published
-from sageserve_env.world.presets import globe
+from sageserve_env.world import Faults, PlannedOutage, globe, published
 
 
 def printed(result, width=80):

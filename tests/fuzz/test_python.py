@@ -15,8 +15,7 @@ from sageserve_env.scenarios.scenario import Scenario
 from sageserve_env.sim import Knobs, Simulator
 from sageserve_env.workload import load_workload
 from sageserve_env.workload.request import REQUEST_DTYPE
-from sageserve_env.world import load_world
-from sageserve_env.world.rules import validate
+from sageserve_env.world import load_world, validate
 from tests.fuzz.strategies import VALUES, Trial, sample, short
 
 REFUSED = (InputError, TypeError)

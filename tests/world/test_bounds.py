@@ -7,8 +7,7 @@ from dataclasses import replace
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.world import load_world, parse_world
-from sageserve_env.world.rules import validate
+from sageserve_env.world import load_world, parse_world, validate
 
 COEFFICIENTS = ("base_s", "sequence_s", "context_token_s", "prefill_token_s", "prefill_context_s")
 TIMES = (

@@ -5,8 +5,7 @@ from dataclasses import replace
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.world import Faults, PlannedFailure, PlannedOutage, dump_world, load_world, parse_world, published
-from sageserve_env.world.rules import validate
+from sageserve_env.world import Faults, PlannedFailure, PlannedOutage, dump_world, load_world, parse_world, published, validate
 
 REGIONS = ("westus", "centralus", "eastus")
 VM_TYPE = "h100-80gb-x8"

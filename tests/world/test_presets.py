@@ -1,9 +1,8 @@
 import pytest
 
 from sageserve_env.errors import InputError
-from sageserve_env.world import PRESETS, TIERS, LeadTimes, golden_world, load_world, physical, published
+from sageserve_env.world import PRESETS, TIERS, LeadTimes, golden_world, load_world, physical, published, validate
 from sageserve_env.world.presets.published import NIW_AUTHORS
-from sageserve_env.world.rules import validate
 
 
 def kv_tokens(world):
