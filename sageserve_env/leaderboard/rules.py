@@ -72,11 +72,12 @@ def mean_usd(rows: Sequence[Row]) -> float:
 
 
 def team_findings(submissions: Sequence[Submission]) -> Iterator[Finding]:
-    """Teams that declare several entries for the hidden split."""
-    declared = Counter(each.team for each in submissions if each.hidden)
-    for each in submissions:
-        if each.hidden and declared[each.team] > 1:
-            message = f"team '{each.team}' declares {declared[each.team]} entries for the hidden split; declare one"
+    """Teams that declare several entries for the hidden split of an id."""
+    declared = [(each, env) for each in submissions if each.hidden for env in each.entries]
+    counts = Counter((each.team, env) for each, env in declared)
+    for each, env in declared:
+        if (count := counts[each.team, env]) > 1:
+            message = f"team '{each.team}' declares {count} entries for the hidden split of {env}; declare one"
             yield Finding(f"submissions/{each.name}/submission.yaml", "team", message)
 
 

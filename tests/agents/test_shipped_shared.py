@@ -15,8 +15,16 @@ from sageserve_env.evaluation.saved import CARD
 NAMES = sorted(card.parent.name for card in SHIPPED.glob(f"*-shared/{CARD}"))
 
 
-def test_one_is_shipped_for_each_of_six_problems() -> None:
-    assert NAMES == ["burst-shared", "day-shared", "globe-shared", "mini-shared", "paper-shared", "storm-shared"]
+def test_one_is_shipped_for_each_of_seven_problems() -> None:
+    assert NAMES == [
+        "burst-shared",
+        "day-shared",
+        "globe-shared",
+        "mini-shared",
+        "paper-shared",
+        "scale2025-shared",
+        "storm-shared",
+    ]
 
 
 @pytest.mark.parametrize("name", NAMES)

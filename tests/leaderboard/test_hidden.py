@@ -1,6 +1,7 @@
 """The hidden split: nothing that a public split plays, drawn by a secret that was committed to."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,6 +19,8 @@ from sageserve_env.leaderboard.hidden.play import declared, play_hidden
 from sageserve_env.leaderboard.hidden.seeds import COMMITMENT, commitment, new_secret, read_secret
 from sageserve_env.leaderboard.hidden.sources import YearWindow, unplayed
 from sageserve_env.leaderboard.hidden.split import SEED_BITS, hidden
+from sageserve_env.leaderboard.rules import team_findings
+from sageserve_env.leaderboard.submission.entry import read_entry
 from sageserve_env.leaderboard.submission.pack import as_yaml
 from sageserve_env.leaderboard.submission.record import command
 from sageserve_env.leaderboard.tables.standings import ranking
@@ -201,6 +204,13 @@ def test_a_team_declares_one(sample) -> None:
         sample.say("hidden: false", "hidden: true", name)
     with pytest.raises(InputError, match="declares 2 entries"):
         declared(sample.board(), ID)
+
+
+def test_of_several_ids_it_declares_one_for_each(sample) -> None:
+    one, other = (read_entry(sample.board().submissions / name, sample.board()).submission for name in (MINE, OTHER))
+    one, other = replace(one, hidden=True), replace(other, hidden=True)
+    assert len(list(team_findings([one, other]))) == 2
+    assert list(team_findings([one, replace(other, entries={"SageServe/Day-v0": other.entries[ID]})])) == []
 
 
 def test_unplayed_curves_are_those_that_no_split_has() -> None:

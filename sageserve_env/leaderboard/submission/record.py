@@ -63,7 +63,7 @@ class Submission:
     Attributes:
         name: Of the folder.
         who: Authors.
-        team: Declares one entry at most for the hidden split.
+        team: Declares one entry at most for the hidden split of an id.
         license: Of the submission.
         kind: One of ``KINDS``.
         about: A sentence or two.
