@@ -130,7 +130,7 @@ def draw(path: Path, rows: Sequence[dict[str, Any]], lines: dict[str, float]) ->
         steps, usd, low, high, share = (
             np.array([row[key] for row in own]) for key in ("steps", "usd_iqm", "usd_low", "usd_high", "share_feasible")
         )
-        (drawn,) = dollars.plot(steps, usd, label=f"{name}, {own[0]['seeds']} seeds")
+        (drawn,) = dollars.plot(steps, usd, label=f"{name}, {own[0]['seeds']} seed{'s' if own[0]['seeds'] > 1 else ''}")
         dollars.fill_between(steps, low, high, alpha=0.2, color=drawn.get_color(), linewidth=0)
         held.plot(steps, share, color=drawn.get_color())
     for k, (name, line) in enumerate(lines.items()):

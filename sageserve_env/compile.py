@@ -19,8 +19,8 @@ from sageserve_env.unsigned_indices import KernelCompiler
 
 PACKAGE = Path(__file__).parent
 
-COMPILER = PACKAGE / "compile.py", PACKAGE / "unsigned_indices.py"
-"""Sources that say how kernels are compiled."""
+COMPILER = PACKAGE / "compile.py", PACKAGE / "kernel_cache.py", PACKAGE / "unsigned_indices.py"
+"""Sources that say how kernels are compiled and kept."""
 
 NEEDS = {"workload": ("workload",), "sim": ("workload", "sim"), "env": ("workload", "sim", "env")}
 """Rooms whose sources the kernels of a room are compiled from."""

@@ -8,11 +8,13 @@ import os
 import pickle
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numba
-from numba.core.caching import FunctionCache
-from numba.core.serialize import dumps
+from numba.core.caching import FunctionCache, IndexDataCacheFile
+
+CHECKSUM_BYTES = hashlib.sha256().digest_size
 
 
 class FolderLocator(FunctionCache._impl_class._locator_classes[0]):
@@ -30,32 +32,57 @@ class FolderLocator(FunctionCache._impl_class._locator_classes[0]):
         return ""
 
 
-class CheckedImpl(FunctionCache._impl_class):
-    """Numba's form of a compiled function with a checksum: machine code that was damaged must not run."""
+class FolderImpl(FunctionCache._impl_class):
+    """Numba's form of a compiled function, in such a folder."""
 
     _locator_classes = (FolderLocator,)
 
-    def reduce(self, data: Any) -> tuple[bytes, bytes]:
-        """What is written."""
-        code = dumps(super().reduce(data))
-        return hashlib.sha256(code).digest(), code
 
-    def rebuild(self, target_context: Any, reduced_data: tuple[bytes, bytes]) -> Any:
-        """What was written.
+class CheckedFiles(IndexDataCacheFile):
+    """Numba's files, each behind a checksum: what was damaged is not unpickled, and its machine code does not run."""
+
+    def _load_index(self) -> dict[Any, str]:
+        try:
+            version, stamp, overloads = self._read(self._index_path)
+        except FileNotFoundError:
+            return {}
+        return overloads if (version, stamp) == (self._version, self._source_stamp) else {}
+
+    def _save_index(self, overloads: dict[Any, str]) -> None:
+        self._write(self._index_path, (self._version, self._source_stamp, overloads))
+
+    def _load_data(self, name: str) -> Any:
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name: str, data: Any) -> None:
+        self._write(self._data_path(name), data)
+
+    def _read(self, path: str) -> Any:
+        """What a file holds.
 
         Raises:
             ValueError: It was damaged.
         """
-        digest, code = reduced_data
-        if hashlib.sha256(code).digest() != digest:
+        content = Path(path).read_bytes()
+        if hashlib.sha256(content[CHECKSUM_BYTES:]).digest() != content[:CHECKSUM_BYTES]:
             raise ValueError("the checksum differs")
-        return super().rebuild(target_context, pickle.loads(code))
+        return pickle.loads(content[CHECKSUM_BYTES:])
+
+    def _write(self, path: str, value: Any) -> None:
+        content = self._dump(value)
+        with self._open_for_write(path) as file:
+            file.write(hashlib.sha256(content).digest() + content)
 
 
 class KernelCache(FunctionCache):
     """A kernel's files, which nothing that is wrong with them may stop the kernel from running."""
 
-    _impl_class = CheckedImpl
+    _impl_class = FolderImpl
+
+    def __init__(self, py_func: Callable[..., Any]) -> None:
+        super().__init__(py_func)
+        stamp = self._impl.locator.get_source_stamp()
+        self._cache_file = CheckedFiles(self._cache_path, self._impl.filename_base, stamp)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The compiled function, or None: there is none, or its files are damaged, and are given up."""

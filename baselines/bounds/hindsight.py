@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from baselines.forecast import WINDOW_S, token_rates
+from baselines.forecast import INTERACTIVE, WINDOW_S
 from baselines.long_term.policy import (
     EPSILON,
     NIW,
@@ -25,6 +25,7 @@ from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
 from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.workload import Workload
+from sageserve_env.workload.rates import of_tiers, token_counts
 from sageserve_env.world.checks import require_count
 from sageserve_env.world.schema import World
 
@@ -85,8 +86,8 @@ class OraclePolicy:
             require_count("seed", self.seed, least=0)
         workload, seed = self._foreseen or (scenario.workload, int(self.seed or 0))
         self._throughput = throughput_of(world, self.throughput, self.capacity, workload)
-        interactive = token_rates(workload, world, seed, self.window_s)
-        niw = token_rates(workload, world, seed, self.window_s, NIW)
+        tokens, seconds = token_counts(workload, world, seed, self.window_s)
+        interactive, niw = of_tiers(tokens, INTERACTIVE) / seconds, of_tiers(tokens, NIW) / seconds
         self._demand = self.head_room * (interactive + self.niw_share * niw)
         self._ahead_s = scenario.control_interval_s + world.lead_times.redeploy_s
         self._knobs = Knobs.static(world, self.admission_order).validated(world)

@@ -45,6 +45,16 @@ def token_rates(
     Raises:
         InputError: The workload does not fit the world, or the window is not a length.
     """
+    tokens, seconds = token_counts(workload, world, seed, window_s)
+    return of_tiers(tokens, tiers) / seconds
+
+
+def token_counts(workload: Workload, world: World, seed: int, window_s: float) -> tuple[Reals, Reals]:
+    """What :func:`token_rates` makes rates of: prompt tokens by tier, shape (T, R, M, W), and each window's seconds, shape (W,).
+
+    Raises:
+        InputError: The workload does not fit the world, or the window is not a length.
+    """
     if not 0 < window_s < np.inf:
         raise InputError(f"window_s = {window_s} is not a length; give seconds above 0")
     windows = math.ceil(workload.duration_s / window_s)
@@ -52,7 +62,7 @@ def token_rates(
     add_tokens(tokens, workload, world, seed, window_s)
     seconds = np.full(windows, window_s)
     seconds[-1] = workload.duration_s - (windows - 1) * window_s
-    return of_tiers(tokens, tiers) / seconds
+    return tokens, seconds
 
 
 def past_rates(

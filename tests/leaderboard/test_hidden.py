@@ -148,6 +148,7 @@ def test_a_secret_draws_the_seeds_of_all_ids(tmp_path) -> None:
     every = {seed for each in seeds.values() for seed in each}
     assert len(every) == 8
     assert all(0 <= seed < 1 << SEED_BITS for seed in every)
+    assert commitment(f" {text}\n", []) == commitment(text, [])
     (tmp_path / "secret.txt").write_text(f"\n {text}\r\n")
     assert read_secret(tmp_path / "secret.txt", board) == seeds
     other = read_secret(committed(tmp_path, tmp_path, load_problem("mini"), 4), board)
@@ -164,9 +165,10 @@ def test_another_secret_is_refused(sample, secret, tmp_path) -> None:
         read_secret(secret, sample.board())
     with pytest.raises(InputError, match="cannot be read"):
         read_secret(tmp_path / "nowhere.txt", sample.board())
-    (sample.root / COMMITMENT).write_text("{}")
-    with pytest.raises(InputError, match="commits to no secret"):
-        read_secret(secret, sample.board())
+    for damaged in ("{}", "[]", '{"sha256": "", "episodes": []}', '{"sha256": "", "episodes": {"SageServe/Mini-v0": "20"}}'):
+        (sample.root / COMMITMENT).write_text(damaged)
+        with pytest.raises(InputError, match="commits to no secret"):
+            read_secret(secret, sample.board())
 
 
 def test_declared_entries_are_played_and_ranked(sample, secret) -> None:

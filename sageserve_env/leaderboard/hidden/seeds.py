@@ -36,7 +36,7 @@ def commitment(secret: str, problems: Sequence[Problem], episodes: int = EPISODE
     """What is published of a secret before it is used.
 
     Args:
-        secret: The secret.
+        secret: The secret; white space around it does not count.
         problems: Whose hidden splits it draws.
         episodes: Of each.
 
@@ -45,7 +45,7 @@ def commitment(secret: str, problems: Sequence[Problem], episodes: int = EPISODE
     """
     for problem in problems:
         hidden_source(problem)
-    return {"format": FORMAT, "sha256": sha256_of(secret), "episodes": {problem.id: episodes for problem in problems}}
+    return {"format": FORMAT, "sha256": sha256_of(secret.strip()), "episodes": {problem.id: episodes for problem in problems}}
 
 
 def read_secret(path: Path, board: Board) -> dict[str, list[int]]:
@@ -56,15 +56,16 @@ def read_secret(path: Path, board: Board) -> dict[str, list[int]]:
     """
     try:
         committed = json.loads((board.root / COMMITMENT).read_text(encoding="utf-8"))
-        expected, episodes = committed["sha256"], dict(committed["episodes"])
+        expected = committed["sha256"]
+        episodes = {env: range(count) for env, count in committed["episodes"].items()}
         secret = path.read_text(encoding="utf-8", errors="replace").strip()
     except OSError as error:
         raise InputError(f"'{error.filename}' cannot be read ({error.strerror}); give the secret's file, and its board") from None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         raise InputError(f"'{board.root / COMMITMENT}' commits to no secret; restore it") from None
     if sha256_of(secret) != expected:
         raise InputError(f"'{path}' does not hold the secret that the board committed to, by its SHA-256; give that one")
-    return {env: [seed(secret, env, number) for number in range(count)] for env, count in episodes.items()}
+    return {env: [seed(secret, env, number) for number in numbers] for env, numbers in episodes.items()}
 
 
 def sha256_of(text: str) -> str:
