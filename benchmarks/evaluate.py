@@ -1,25 +1,26 @@
 """What the wall of the locked evaluation costs: ``python benchmarks/evaluate.py [--problem NAME] [--episodes N] [--json FILE]``.
 
-The first held-out episodes of a problem under ``reactive``, each played in turn in this process and behind the wall, in a process
-of its own: as ``sageserve evaluate`` does it, where both wait awake for each other if there are cores for it, and with both asleep.
-Of each the least time of three. Prints seconds, ratios to the first, and what is added to an episode and to a step.
+The held-out episodes of a problem under ``reactive``, all in a row: in this process, and behind the wall as ``sageserve evaluate``
+plays them, from the first process to the last. Once with one worker, and once with a worker on every core, against as many
+processes that play their share in the open. Of each the least time of three, in turn. Prints seconds and ratios.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Any
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import introduced
-from sageserve_env.evaluation.locked.play.seat import Job, Seat
-from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, held_out
-from sageserve_env.evaluation.locked.wall.patience import patience_s
+from sageserve_env.evaluation.locked.play.seat import Job, play_here
+from sageserve_env.evaluation.locked.protocol import LIMITS, held_out
 from sageserve_env.evaluation.policy import load_policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
 from sageserve_env.scenarios import load_problem
@@ -28,50 +29,50 @@ POLICY = "reactive"
 RUNS = 3
 
 
-def seconds(play: Callable[[Episode], Any], episode: Episode) -> float:
-    """Seconds of an episode."""
+def seconds(play: Callable[[], Any]) -> float:
+    """Seconds of a call."""
     begin = time.perf_counter()
-    play(episode)
+    play()
     return time.perf_counter() - begin
+
+
+def play_in_the_open(name: str, first: int, every: int, episodes: int) -> None:
+    """Play some of the first episodes of a problem without a wall."""
+    problem, policy = load_problem(name), load_policy(POLICY)
+    env = FleetEnv(problem=problem, split="test")
+    for episode in held_out(problem)[:episodes][first::every]:
+        play_policy(env, policy, dict(episode), EPISODE_SEED)
 
 
 def measured(name: str, episodes: int) -> dict[str, Any]:
     """Seconds of the first episodes of a problem in the open and behind the wall."""
-    problem, entrant = load_problem(name), Entrant(POLICY, POLICY)
-    env, known = FleetEnv(problem=problem, split="test"), introduced(entrant, LIMITS, is_bound=False)
-    policy = load_policy(POLICY)
+    problem, entrant, cores = load_problem(name), Entrant(POLICY, POLICY), os.cpu_count() or 1
+    job = Job(entrant, introduced(entrant, LIMITS, is_bound=False), problem, LIMITS, is_bound=False, has_anchors=False)
 
-    def in_the_open(episode: Episode) -> None:
-        play_policy(env, policy, dict(episode), EPISODE_SEED)
+    def locked(workers: int) -> None:
+        assert all(row.failure is None for row in play_here(job, held_out(problem)[:episodes], workers))
 
-    job = Job(entrant, known, problem, LIMITS, is_bound=False, has_anchors=False)
-    awake, asleep = Seat(job, patience_s(1)), Seat(job)
+    with ProcessPoolExecutor(cores) as pool:
 
-    def locked(seat: Seat) -> Callable[[Episode], None]:
-        def play(episode: Episode) -> None:
-            assert seat.play(episode).failure is None
+        def on_all_cores() -> None:
+            list(pool.map(play_in_the_open, [name] * cores, range(cores), [cores] * cores, [episodes] * cores))
 
-        return play
-
-    ways = {"open": in_the_open, "locked": locked(awake), "asleep": locked(asleep)}
-    total_s = dict.fromkeys(ways, 0.0)
-    for episode in held_out(problem)[:episodes]:
-        in_the_open(episode)
-        runs = [{way: seconds(play, episode) for way, play in ways.items()} for _ in range(RUNS)]
-        for way in ways:
-            total_s[way] += min(run[way] for run in runs)
-    awake.close()
-    asleep.close()
-    n, steps = min(episodes, len(held_out(problem))), env.setup.n_steps
-    added_s = total_s["locked"] - total_s["open"]
+        ways = {
+            "open": lambda: play_in_the_open(name, 0, 1, episodes),
+            "locked": lambda: locked(1),
+            "open_on_all_cores": on_all_cores,
+            "locked_on_all_cores": lambda: locked(cores),
+        }
+        on_all_cores()
+        runs = [{way: seconds(play) for way, play in ways.items()} for _ in range(RUNS)]
+    least = {way: min(run[way] for run in runs) for way in ways}
     return {
         "problem": name,
-        "episodes": n,
-        **{f"{way}_s": spent_s for way, spent_s in total_s.items()},
-        "ratio": total_s["locked"] / total_s["open"],
-        "asleep_ratio": total_s["asleep"] / total_s["open"],
-        "added_ms_per_episode": 1e3 * added_s / n,
-        "added_us_per_step": 1e6 * added_s / n / steps,
+        "episodes": min(episodes, len(held_out(problem))),
+        "cores": cores,
+        **{f"{way}_s": spent_s for way, spent_s in least.items()},
+        "ratio": least["locked"] / least["open"],
+        "ratio_on_all_cores": least["locked_on_all_cores"] / least["open_on_all_cores"],
     }
 
 
@@ -79,15 +80,15 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--problem", action="append", help="name; may be given again (default: mini, day)")
-    parser.add_argument("--episodes", type=int, default=5)
+    parser.add_argument("--episodes", type=int, default=20)
     parser.add_argument("--json", type=Path, help="write the figures here")
     given = parser.parse_args()
     rows = [measured(name, given.episodes) for name in given.problem or ("mini", "day")]
     for row in rows:
         print(
-            f"{row['problem']}: {row['episodes']} episodes, in the open {row['open_s']:.2f} s, locked {row['locked_s']:.2f} s, "
-            f"ratio {row['ratio']:.2f} (asleep {row['asleep_ratio']:.2f}); {row['added_ms_per_episode']:.0f} ms an episode, "
-            f"{row['added_us_per_step']:.0f} µs a step"
+            f"{row['problem']}, {row['episodes']} episodes: one worker {row['open_s']:.2f} s in the open, {row['locked_s']:.2f} s "
+            f"locked, ratio {row['ratio']:.2f}; {row['cores']} workers {row['open_on_all_cores_s']:.2f} s, "
+            f"{row['locked_on_all_cores_s']:.2f} s, ratio {row['ratio_on_all_cores']:.2f}"
         )
     if given.json is not None:
         given.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -30,7 +30,7 @@ from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.faults.redraw import redraw_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
 from sageserve_env.sim.readout.spending import Spending, read_spending
-from sageserve_env.sim.readout.telemetry import Telemetry, read_telemetry
+from sageserve_env.sim.readout.telemetry import READ_FROM, Places, Telemetry, read_telemetry, write_telemetry
 from sageserve_env.sim.start import NO_LOG, NO_REQUESTS, copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.workload.drawn.generated import IntensityWorkload, Tables
 from sageserve_env.workload.play import play
@@ -159,7 +159,7 @@ class Engine:
 
     def _adopt(self, e: int, knobs: Knobs) -> None:
         """Put knobs into force in row ``e``."""
-        state = {name: array[e] for name, array in self.state.items()}
+        state = self._row_state(e)
         write_knobs(state, knobs)
         order = ADMISSION_ORDERS.index(knobs.admission_order)
         arrays = (*state.values(), *self._tables.values(), self.rows["requests"][e], NO_LOG)
@@ -219,13 +219,19 @@ class Engine:
 
     def telemetry(self, e: int) -> Telemetry:
         """What the fleet of row ``e`` looks like now."""
-        world = self.settings.world
-        state = {name: array[e] for name, array in self.state.items()}
-        return read_telemetry(state, len(world.regions), len(world.models), len(world.vm_types))
+        return read_telemetry(self.settings.world, {name: self.state[name][e] for name in READ_FROM})
+
+    def write_telemetry(self, e: int, places: Places) -> None:
+        """Write what :meth:`telemetry` gives into arrays that are there."""
+        write_telemetry(places, {name: self.state[name][e] for name in READ_FROM})
 
     def spending(self, e: int) -> Spending:
         """What the fleet of row ``e`` has spent since the start of its episode."""
-        return read_spending(self.settings.world, {name: array[e] for name, array in self.state.items()}, self._tables)
+        return read_spending(self.settings.world, self._row_state(e), self._tables)
+
+    def _row_state(self, e: int) -> dict[str, NDArray[Any]]:
+        """The state of one row: views."""
+        return {name: array[e] for name, array in self.state.items()}
 
     def close(self) -> None:
         """Stop the threads."""

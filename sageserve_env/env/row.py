@@ -20,7 +20,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.extras import MissingExtra, install_hint
 from sageserve_env.scenarios import Episode
 from sageserve_env.sim.readout.spending import Spending
-from sageserve_env.sim.readout.telemetry import Telemetry
+from sageserve_env.sim.readout.telemetry import Places, Telemetry
 from sageserve_env.sim.serving.latency import percentiles
 from sageserve_env.sim.state import N_BINS, N_LATENCIES, N_TIERS, TTFT
 from sageserve_env.workload.drawn.generated import IntensityWorkload
@@ -116,6 +116,10 @@ class FleetRow(Described):
     def telemetry(self) -> Telemetry:
         """What the fleet looks like now, in physical units."""
         return self._engine.telemetry(self._index)
+
+    def write_telemetry(self, places: Places) -> None:
+        """Write the telemetry into arrays that are there, one for each field, of its shape and dtype: no object is made."""
+        self._engine.write_telemetry(self._index, places)
 
     def spending(self) -> Spending:
         """What the fleet has spent since the start of the episode, by endpoint and by origin."""

@@ -165,10 +165,9 @@ class Simulator:
 
     def telemetry(self) -> Telemetry:
         """What a policy sees now; a copy that later events do not change."""
-        overdue = np.zeros(len(self._state["origin"]), np.int64)
-        count_overdue(overdue, *self._arguments())
-        sizes = len(self.world.regions), len(self.world.models), len(self.world.vm_types)
-        return read_telemetry(self._state, *sizes, overdue)
+        seen = read_telemetry(self.world, self._state)
+        count_overdue(seen.breached.reshape(-1), *self._arguments())
+        return seen
 
     def metrics(self) -> Metrics:
         """What has been achieved so far, by model, region and tier; a copy that later events do not change."""

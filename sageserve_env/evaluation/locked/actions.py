@@ -88,7 +88,7 @@ def packed(steps: Sequence[Said]) -> Packed:
     names: dict[str, list[Any]] = {}
     parts = []
     for name in sorted(steps[0]):
-        values = np.stack([step[name] for step in steps]).astype(np.float64)
+        values = np.array([step[name] for step in steps], np.float64)
         code, data = _coded(values.reshape(len(steps), -1))
         names[name] = [code, *values.shape[1:]]
         parts.append(data)

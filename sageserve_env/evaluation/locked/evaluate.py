@@ -51,7 +51,7 @@ def evaluate(
         episodes: Only so many, the first ones; None: all.
         out: The result's file, written after every episode; what it holds already is not played again.
         keeps_actions: Also write what the policy did, beside ``out``: see ``logs.py``.
-        workers: Episodes at a time.
+        workers: Episodes that are simulated at a time; in each, two are played in turn.
         engine: Where they are played: ``"local"``, in this process, or ``"ray"``, on the machines of a Ray cluster.
         is_bound: Show the policy the traffic to come; for installed policies that know the future.
         has_anchors: Also play what dollars are measured against; a leaderboard takes it from its own entries.
@@ -105,9 +105,10 @@ def introduced(entrant: Entrant, limits: Limits, is_bound: bool) -> Described:
     Raises:
         InputError: It cannot be loaded, or does not suit the evaluation.
     """
-    process = PolicyProcess(entrant, limits)
+    process = PolicyProcess(entrant)
     try:
-        known = process.load()
+        process.ask(limits.start_s, "load")
+        known = process.described()
     except PolicyFailure as failure:
         if failure.is_ours:
             raise InputError(failure.message) from None

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from sageserve_env.sim import state as st
 from sageserve_env.sim.readout.metrics import ALL, FleetRow, Metrics, ServiceRow, SpotRow
 from sageserve_env.sim.readout.spending import Spending
-from sageserve_env.sim.readout.telemetry import open_vm_seconds
+from sageserve_env.sim.readout.telemetry import read_telemetry
 from sageserve_env.sim.serving.latency import percentiles
 from sageserve_env.world.schema import World
 
@@ -231,11 +231,9 @@ def fleet_cells(world: World, arrays: dict[str, Any], spending: Spending) -> Cel
     """Instances, hours, costs and memory byte-seconds by (region, model, VM type), pools merged; memory over all types."""
     places = (len(world.regions), len(world.models), len(world.pools))
     fleet = arrays["fleet"].reshape(*places, len(world.vm_types))
-    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))
-    hours = {
-        f"{name}_h": (fleet[f"{name}_s"] + open_s[name].reshape(fleet.shape)).sum(axis=2) / HOUR_S
-        for name in ("active", "provisioning", "draining")
-    }
+    seen = read_telemetry(world, arrays)
+    seconds = {"active": seen.active_s, "provisioning": seen.provisioning_s, "draining": seen.draining_s}
+    hours = {f"{name}_h": vm_s.reshape(fleet.shape).sum(axis=2) / HOUR_S for name, vm_s in seconds.items()}
     token_bytes = np.array([model.kv_bytes_per_token for model in world.models])[:, None]
     used, capacity = (token_s.reshape(places) for token_s in kv_token_seconds(arrays))
     return {
@@ -278,10 +276,9 @@ def fleet_rows(world: World, scope: str, cells: Cells) -> list[FleetRow]:
 
 def spot_rows(world: World, arrays: dict[str, Any]) -> tuple[SpotRow, ...]:
     """One row for each region and VM type."""
-    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), len(world.vm_types))
-    spot = arrays["spot"]
-    donated_h, failed_h = ((spot[f"{name}_s"] + open_s[name].ravel()) / HOUR_S for name in ("spot", "failed"))
-    vms, failed = spot["vms"].tolist(), spot["failed"].tolist()
+    seen = read_telemetry(world, arrays)
+    donated_h, failed_h = seen.spot_s.ravel() / HOUR_S, seen.failed_s.ravel() / HOUR_S
+    vms, failed = seen.spot.ravel().tolist(), seen.failed.ravel().tolist()
     places = itertools.product(world.regions, world.vm_types)
     return tuple(
         SpotRow(region.name, vm_type.name, vms[index], float(donated_h[index]), failed[index], float(failed_h[index]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sageserve_env.sim import state as st
 from sageserve_env.sim.instances.usage import CARBON_KG, ENERGY_KWH, HOUR_S, N_USES, PRICED_S, open_use
-from sageserve_env.sim.readout.telemetry import open_vm_seconds
+from sageserve_env.sim.readout.telemetry import read_telemetry
 from sageserve_env.sim.start import NO_LOG, NO_REQUESTS
 from sageserve_env.world.costs.prices import has_hourly_prices, list_prices
 from sageserve_env.world.schema import World
@@ -42,10 +42,9 @@ def read_spending(world: World, arrays: dict[str, Any], tables: dict[str, Any]) 
         arrays: The state of one environment, by the names in ``STATE_FIELDS``, without the environment axis.
         tables: The world's ``build.world_tables``.
     """
-    n_types, fleet = len(world.vm_types), arrays["fleet"].reshape(-1, len(world.vm_types))
-    open_s = open_vm_seconds(arrays, float(arrays["clock"][0]["now_s"]), n_types)
-    hours = [(fleet[f"{name}_s"] + open_s[name]) / HOUR_S for name in ("active", "provisioning", "draining")]
-    paid_h = hours[0] + hours[1] + hours[2]
+    fleet = arrays["fleet"].reshape(-1, len(world.vm_types))
+    seen = read_telemetry(world, arrays)
+    paid_h = seen.active_s / HOUR_S + seen.provisioning_s / HOUR_S + seen.draining_s / HOUR_S
     uses = np.zeros((fleet.size, N_USES))
     if has_hourly_prices(world) or any(model.power for model in world.models):
         open_use(uses, *arrays.values(), *tables.values(), NO_REQUESTS, NO_LOG)

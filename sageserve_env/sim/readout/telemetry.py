@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sageserve_env.sim import state as st
+from sageserve_env.compile import entry_point, kernel
+from sageserve_env.sim.state import ACTIVE, DRAINING, FAILED, N_TIERS, NIW, NONE, PROVISIONING, SPOT
+from sageserve_env.world.schema import World
 
 Counts = NDArray[np.int64]
 Reals = NDArray[np.float64]
@@ -78,103 +81,207 @@ class Telemetry:
     retried: Counts
 
 
-def read_telemetry(
-    arrays: dict[str, Any], n_regions: int, n_models: int, n_types: int, overdue: NDArray[np.int64] | None = None
-) -> Telemetry:
+AXES = {
+    "now_s": "",
+    **dict.fromkeys(("region", "model", "pool", "utilization"), "N"),
+    **dict.fromkeys(("active", "provisioning", "draining", "spot_same_model", "active_s", "provisioning_s", "draining_s"), "NK"),
+    **dict.fromkeys(("waiting", "waiting_tokens", "running", "routed", "routed_tokens"), "NT"),
+    **dict.fromkeys(("completed", "slo_met", "slo_unattainable"), "NT"),
+    **dict.fromkeys(("spot", "spot_s", "failed", "failed_s"), "RK"),
+    **dict.fromkeys(("arrived", "arrived_tokens", "rejected", "breached", "retried"), "RMT"),
+    **dict.fromkeys(("queued", "queued_tokens", "oldest_queued_s"), "RM"),
+    "is_out": "R",
+}
+"""Axes of each field."""
+
+DTYPES = {
+    each.name: np.bool_ if each.name == "is_out" else np.int64 if each.type == "Counts" else np.float64
+    for each in fields(Telemetry)
+}
+"""Of each field, in their order."""
+
+READ_FROM = ("clock", "endpoint", "lane", "fleet", "spot", "origin", "central", "instance", "flight", "outage")
+"""What of the state telemetry is read from."""
+
+Places = dict[str, NDArray[Any]]
+"""Where telemetry is written: an array for each field, in their order; ``now_s`` has shape ()."""
+
+
+def read_telemetry(world: World, arrays: dict[str, Any]) -> Telemetry:
     """Copy one environment's telemetry out of its state.
 
     Args:
+        world: The world that the state belongs to.
         arrays: The state of one environment, by the names in ``STATE_FIELDS``, without the environment axis.
-        n_regions: R.
-        n_models: M.
-        n_types: K.
-        overdue: Breaches by origin that the state has not booked yet (``breaches.count_overdue``), shape (R * M * T,); None: none.
     """
-    clock, endpoint, fleet = arrays["clock"][0], arrays["endpoint"], arrays["fleet"]
-    lane = arrays["lane"].reshape(-1, st.N_TIERS)
-    origin = arrays["origin"].reshape(n_regions, n_models, st.N_TIERS)
-    heads = arrays["central"]["head"].reshape(origin.shape)
-    by_type = fleet.reshape(-1, n_types)
-    now_s = float(clock["now_s"])
-    open_s = open_vm_seconds(arrays, now_s, n_types)
-    return Telemetry(
-        now_s=now_s,
-        region=endpoint["region"].astype(np.int64),
-        model=endpoint["model"].astype(np.int64),
-        pool=endpoint["pool"].astype(np.int64),
-        active=by_type["active"].astype(np.int64),
-        provisioning=by_type["provisioning"].astype(np.int64),
-        draining=by_type["draining"].astype(np.int64),
-        spot=arrays["spot"]["vms"].astype(np.int64).reshape(n_regions, n_types),
-        spot_same_model=count_spot_same_model(arrays, n_models, n_types),
-        utilization=utilizations(endpoint),
-        **{name: lane[name].copy() for name in LANE_COUNTS},
-        arrived=origin["arrived"].copy(),
-        arrived_tokens=origin["prompt_tokens"].copy(),
-        rejected=origin["rejected"].copy(),
-        breached=origin["breached"] + (0 if overdue is None else overdue.reshape(origin.shape)),
-        queued=origin["queued"][:, :, st.NIW].copy(),
-        queued_tokens=origin["queued_tokens"][:, :, st.NIW].copy(),
-        oldest_queued_s=oldest_ages(arrays["flight"], heads[:, :, st.NIW], now_s),
-        active_s=by_type["active_s"] + open_s["active"],
-        provisioning_s=by_type["provisioning_s"] + open_s["provisioning"],
-        draining_s=by_type["draining_s"] + open_s["draining"],
-        spot_s=arrays["spot"]["spot_s"].reshape(n_regions, n_types) + open_s["spot"],
-        failed=arrays["spot"]["failed"].astype(np.int64).reshape(n_regions, n_types),
-        failed_s=arrays["spot"]["failed_s"].reshape(n_regions, n_types) + open_s["failed"],
-        is_out=arrays["outage"]["causes"] > 0,
-        retried=origin["retried"].copy(),
-    )
+    places = new_places(len(arrays["endpoint"]), len(world.vm_types), len(world.regions), len(world.models))
+    write_telemetry(places, arrays)
+    values: dict[str, Any] = {**places, "now_s": float(places["now_s"])}
+    return Telemetry(**values)
 
 
-LANE_COUNTS = (
-    "waiting",
-    "waiting_tokens",
-    "running",
-    "routed",
-    "routed_tokens",
-    "completed",
-    "slo_met",
-    "slo_unattainable",
-)
+def new_places(n_endpoints: int, n_types: int, n_regions: int, n_models: int) -> Places:
+    """Arrays to write telemetry into."""
+    return {name: np.empty(shape, dtype) for name, shape, dtype in kinds(n_endpoints, n_types, n_regions, n_models)}
 
 
-def utilizations(endpoint: Any) -> Reals:
-    """Effective memory utilization of each endpoint, shape (N,), by the same arithmetic as the kernel's."""
-    used_bytes = endpoint["kv_used"] * endpoint["kv_token_bytes"]
-    return np.where(endpoint["active"] > 0, used_bytes / np.maximum(endpoint["kv_bytes"], 1.0), 1.0)
+@lru_cache
+def kinds(n_endpoints: int, n_types: int, n_regions: int, n_models: int) -> tuple[tuple[str, tuple[int, ...], np.dtype[Any]], ...]:
+    """Name, shape and dtype of each field: kept, as to work them out takes longer than to read the telemetry."""
+    sizes = {"N": n_endpoints, "K": n_types, "T": N_TIERS, "R": n_regions, "M": n_models}
+    return tuple((name, tuple(sizes[axis] for axis in AXES[name]), np.dtype(dtype)) for name, dtype in DTYPES.items())
 
 
-def open_vm_seconds(arrays: dict[str, Any], now_s: float, n_types: int) -> dict[str, Reals]:
-    """VM-seconds of every VM in its present state, which the state's sums do not hold: (N, K), spot and failed (R, K)."""
-    inst = arrays["instance"]
-    since_s = now_s - inst["state_since_s"]
-    place = inst["endpoint"] * n_types + inst["vm_type"]
+def write_telemetry(places: Places, arrays: dict[str, Any]) -> None:
+    """Write one environment's telemetry into arrays of the shapes and dtypes of :class:`Telemetry`'s.
 
-    def sums(state: int, where: NDArray[Any], n_places: int) -> Reals:
-        chosen = inst["state"] == state
-        return np.bincount(where[chosen], since_s[chosen], n_places).astype(np.float64).reshape(-1, n_types)
-
-    n_fleets, region_type = len(arrays["fleet"]), inst["region"] * n_types + inst["vm_type"]
-    return {
-        "active": sums(st.ACTIVE, place, n_fleets),
-        "provisioning": sums(st.PROVISIONING, place, n_fleets),
-        "draining": sums(st.DRAINING, place, n_fleets),
-        "spot": sums(st.SPOT, region_type, len(arrays["spot"])),
-        "failed": sums(st.FAILED, region_type, len(arrays["spot"])),
-    }
+    Args:
+        places: The arrays.
+        arrays: The state, as of :func:`read_telemetry`.
+    """
+    write(*places.values(), *(arrays[name] for name in READ_FROM))
 
 
-def count_spot_same_model(arrays: dict[str, Any], n_models: int, n_types: int) -> Counts:
-    """Spot VMs of each endpoint's region that hold its model, shape (N, K)."""
-    inst, endpoint = arrays["instance"], arrays["endpoint"]
-    chosen = (inst["state"] == st.SPOT) & (inst["model"] != st.NONE)
-    place = (inst["region"] * n_models + inst["model"]) * n_types + inst["vm_type"]
-    n_places = (int(endpoint["region"].max()) + 1) * n_models * n_types
-    held = np.bincount(place[chosen], minlength=n_places).reshape(-1, n_types)
-    return held[endpoint["region"] * n_models + endpoint["model"]]
+class Seen(NamedTuple):
+    """The places, inside the kernel."""
+
+    now_s: Any
+    region: Any
+    model: Any
+    pool: Any
+    active: Any
+    provisioning: Any
+    draining: Any
+    spot: Any
+    spot_same_model: Any
+    utilization: Any
+    waiting: Any
+    waiting_tokens: Any
+    running: Any
+    routed: Any
+    routed_tokens: Any
+    completed: Any
+    slo_met: Any
+    slo_unattainable: Any
+    arrived: Any
+    arrived_tokens: Any
+    rejected: Any
+    breached: Any
+    queued: Any
+    queued_tokens: Any
+    oldest_queued_s: Any
+    active_s: Any
+    provisioning_s: Any
+    draining_s: Any
+    spot_s: Any
+    failed: Any
+    failed_s: Any
+    is_out: Any
+    retried: Any
 
 
-def oldest_ages(flight: Any, heads: NDArray[np.int32], now_s: float) -> Reals:
-    """Age in seconds of the first request of each queue; 0 where a queue is empty."""
-    return np.where(heads == st.NONE, 0.0, now_s - flight["arrival_s"][heads])
+class Source(NamedTuple):
+    """What telemetry is read from, inside the kernel: arrays of the state, see :class:`~sageserve_env.sim.state.Sim`."""
+
+    clock: Any
+    endpoint: Any
+    lane: Any
+    fleet: Any
+    spot: Any
+    origin: Any
+    central: Any
+    instance: Any
+    flight: Any
+    outage: Any
+
+
+N_PLACES = len(Seen._fields)
+
+
+@entry_point
+def write(*arrays: Any) -> None:
+    """The work of :func:`write_telemetry`: arrays of :class:`Seen`, then of :class:`Source`."""
+    seen, s = Seen(*arrays[:N_PLACES]), Source(*arrays[N_PLACES:])
+    seen.now_s[()] = s.clock[0].now_s
+    write_fleet(seen, s)
+    write_requests(seen, s)
+    write_instances(seen, s)
+
+
+@kernel
+def write_fleet(seen: Any, s: Any) -> None:
+    """Endpoints, regions, and their VMs by type."""
+    n_types = seen.active.shape[1]
+    for n in range(s.endpoint.shape[0]):
+        endpoint = s.endpoint[n]
+        seen.region[n], seen.model[n], seen.pool[n] = endpoint.region, endpoint.model, endpoint.pool
+        used_bytes = endpoint.kv_used * endpoint.kv_token_bytes
+        seen.utilization[n] = used_bytes / max(endpoint.kv_bytes, 1.0) if endpoint.active > 0 else 1.0
+        for k in range(n_types):
+            fleet = s.fleet[n * n_types + k]
+            seen.active[n, k], seen.provisioning[n, k], seen.draining[n, k] = fleet.active, fleet.provisioning, fleet.draining
+            seen.spot_same_model[n, k] = 0
+    for r in range(s.outage.shape[0]):
+        seen.is_out[r] = s.outage[r].causes > 0
+        for k in range(n_types):
+            spot = s.spot[r * n_types + k]
+            seen.spot[r, k], seen.failed[r, k] = spot.vms, spot.failed
+
+
+@kernel
+def write_requests(seen: Any, s: Any) -> None:
+    """Requests by endpoint and tier, and by origin."""
+    for n in range(seen.waiting.shape[0]):
+        for tier in range(N_TIERS):
+            lane = s.lane[n * N_TIERS + tier]
+            seen.waiting[n, tier], seen.waiting_tokens[n, tier] = lane.waiting, lane.waiting_tokens
+            seen.running[n, tier] = lane.running
+            seen.routed[n, tier], seen.routed_tokens[n, tier] = lane.routed, lane.routed_tokens
+            seen.completed[n, tier], seen.slo_met[n, tier] = lane.completed, lane.slo_met
+            seen.slo_unattainable[n, tier] = lane.slo_unattainable
+    for r in range(seen.queued.shape[0]):
+        for m in range(seen.queued.shape[1]):
+            first = (r * seen.queued.shape[1] + m) * N_TIERS
+            for tier in range(N_TIERS):
+                origin = s.origin[first + tier]
+                seen.arrived[r, m, tier], seen.arrived_tokens[r, m, tier] = origin.arrived, origin.prompt_tokens
+                seen.rejected[r, m, tier], seen.breached[r, m, tier] = origin.rejected, origin.breached
+                seen.retried[r, m, tier] = origin.retried
+            niw, head = s.origin[first + NIW], s.central[first + NIW].head
+            seen.queued[r, m], seen.queued_tokens[r, m] = niw.queued, niw.queued_tokens
+            seen.oldest_queued_s[r, m] = s.clock[0].now_s - s.flight[head].arrival_s if head != NONE else 0.0
+
+
+@kernel
+def write_instances(seen: Any, s: Any) -> None:
+    """What is counted from one VM to the next: VM-seconds by state, and spot VMs that hold a model."""
+    n_types, n_models = seen.active.shape[1], seen.queued.shape[1]
+    n_pools = seen.active.shape[0] // (seen.queued.shape[0] * n_models)
+    seen.active_s[:], seen.provisioning_s[:], seen.draining_s[:], seen.spot_s[:], seen.failed_s[:] = 0.0, 0.0, 0.0, 0.0, 0.0
+    for vm in range(s.instance.shape[0]):
+        inst = s.instance[vm]
+        n, r, k, since_s = inst.endpoint, inst.region, inst.vm_type, s.clock[0].now_s - inst.state_since_s
+        if inst.state == ACTIVE:
+            seen.active_s[n, k] += since_s
+        elif inst.state == PROVISIONING:
+            seen.provisioning_s[n, k] += since_s
+        elif inst.state == DRAINING:
+            seen.draining_s[n, k] += since_s
+        elif inst.state == FAILED:
+            seen.failed_s[r, k] += since_s
+        elif inst.state == SPOT:
+            seen.spot_s[r, k] += since_s
+            if inst.model != NONE:
+                first = (r * n_models + inst.model) * n_pools
+                for n in range(first, first + n_pools):
+                    seen.spot_same_model[n, k] += 1
+    for n in range(seen.active.shape[0]):
+        for k in range(n_types):
+            fleet = s.fleet[n * n_types + k]
+            seen.active_s[n, k] += fleet.active_s
+            seen.provisioning_s[n, k] += fleet.provisioning_s
+            seen.draining_s[n, k] += fleet.draining_s
+    for r in range(seen.spot.shape[0]):
+        for k in range(n_types):
+            seen.spot_s[r, k] += s.spot[r * n_types + k].spot_s
+            seen.failed_s[r, k] += s.spot[r * n_types + k].failed_s

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import pickle
 import subprocess
 import sys
 import time
@@ -9,6 +10,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from sageserve_env.evaluation.locked.wall.mailbox import ANSWERED, ASKED, LENGTH, Mailbox
+from sageserve_env.evaluation.locked.wall.worker import Played
 from sageserve_env.sim import Knobs
 
 
@@ -245,6 +248,12 @@ def line():
     return mine
 
 
+def played():
+    """What answers in this process."""
+    (found,) = (thing for thing in gc.get_objects() if isinstance(thing, Played))
+    return found
+
+
 class SaysHalf(Step):
     """Writes the head of a long message, and no more."""
 
@@ -261,8 +270,8 @@ class SaysTooMuch(Step):
 
 class SaysAPickle(Step):
     def then(self, telemetry):
-        line().send(Bomb())
-        return self.knobs
+        played().box.reply(pickle.dumps(Bomb()), 0.0)
+        time.sleep(60)
 
 
 class SaysAnOddOrder(Step):
@@ -271,15 +280,39 @@ class SaysAnOddOrder(Step):
     def then(self, telemetry):
         from sageserve_env.evaluation.locked.actions import ORDER, said_of
 
-        (played,) = (thing for thing in gc.get_objects() if type(thing).__name__ == "Played")
-        line().send_bytes(played._replies.pack({**said_of(self.knobs), ORDER: 9}))
-        return self.knobs
+        played().box.reply(played()._replies.pack({**said_of(self.knobs), ORDER: 9}), 0.0)
+        time.sleep(60)
 
 
 class SaysDeeply(Step):
     def then(self, telemetry):
-        line().send_bytes(b'{"said": ' + b"[" * 200_000 + b"]" * 200_000 + b"}")
+        played().box.reply(b'{"said": ' + b"[" * 200_000 + b"]" * 200_000 + b"}", 0.0)
+        time.sleep(60)
+
+
+class SaysAnOddLength(Step):
+    """Claims more than the box holds."""
+
+    def then(self, telemetry):
+        words = played().box._words
+        words[LENGTH], words[ANSWERED] = 1 << 40, words[ASKED]
+        time.sleep(60)
+
+
+class SaysAnOddTime(Step):
+    """Says of its decisions that they took no number of seconds,."""
+
+    def then(self, telemetry):
+        box = played().box
+        box.reply = lambda said, took_s: Mailbox.reply(box, said, float("nan"))
         return self.knobs
+
+
+class SaysALot(Holds):
+    """Gives an action that does not fit into the box."""
+
+    def act(self, observation, mask):
+        return np.zeros(100_000)
 
 
 class RefusesReset(Controls):

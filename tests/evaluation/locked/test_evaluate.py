@@ -97,7 +97,7 @@ def test_nothing_is_carried_from_one_episode_to_the_next(problem) -> None:
 
 
 def test_each_episode_has_a_process_of_its_own_and_none_is_left(problem, monkeypatch) -> None:
-    """One begins while another is played; the last one that waited ends with the evaluation."""
+    """Two are played in turn, and two begin meanwhile, which end with the evaluation."""
     from sageserve_env.evaluation.locked.play import seat
 
     begun = []
@@ -109,17 +109,19 @@ def test_each_episode_has_a_process_of_its_own_and_none_is_left(problem, monkeyp
 
     monkeypatch.setattr(seat, "PolicyProcess", Noted)
     evaluate(of_file("Holds"), problem, episodes=2)
-    assert len({process.pid for process in begun}) == len(begun) == 3
+    assert len({process.pid for process in begun}) == len(begun) == 4
     assert not any(process.is_alive() for process in begun)
 
 
 def test_a_process_that_remembers_would_be_found_out(env) -> None:
     """The test above could fail: asked for a second episode, the same process finds what it left."""
-    process = PolicyProcess(of_file("Remembers"), LIMITS)
-    process.load()
-    process.ask(9.0, "begin_agent", 1, layout({"observation": 0, "mask": None}))
+    process, told = PolicyProcess(of_file("Remembers")), layout({"observation": 0, "mask": None})
+    for task, *arguments in [("load",), ("begin_agent", 1, told)]:
+        process.ask(9.0, task, *arguments)
+        process.answer()
+    process.ask(9.0, "begin_agent", 2, told)
     with pytest.raises(PolicyFailure, match="AssertionError"):
-        process.ask(9.0, "begin_agent", 2, layout({"observation": 0, "mask": None}))
+        process.answer()
     process.close()
 
 
@@ -169,6 +171,8 @@ def test_a_peeking_policy_would_find_what_is_there(problem) -> None:
         ("SaysAPickle", "Nonsense", 1),
         ("SaysAnOddOrder", "Nonsense", 1),
         ("SaysDeeply", "Nonsense", 1),
+        ("SaysAnOddLength", "Nonsense", 1),
+        ("SaysALot", "Nonsense", 0),
         ("OutOfRange", "Nonsense", 0),
         ("Halves", "Nonsense", 0),
         ("Nothing", "Nonsense", 0),
@@ -193,6 +197,12 @@ def test_all_decisions_together_have_a_limit(env) -> None:
     failure = played(env, "Controls", replace(LIMITS, episode_s=0.0)).failure
     assert failure is not None
     assert (failure.exception, failure.step) == ("TimeLimit", 0)
+
+
+def test_a_policy_cannot_say_more_or_less_than_was_seen(env) -> None:
+    row = played(env, "SaysAnOddTime")
+    assert row.failure is None
+    assert all(0.0 <= seconds <= row.times["wall_s"] for seconds in row.times.values())
 
 
 def test_it_goes_on_from_its_file_and_workers_change_nothing(problem, tmp_path) -> None:

@@ -5,7 +5,7 @@ import pytest
 
 from sageserve_env.env import FleetEnv
 from sageserve_env.evaluation.locked.actions import knobs_of, said_of
-from sageserve_env.evaluation.locked.wall.wire import Packer, fits, is_packed, layout, unpack
+from sageserve_env.evaluation.locked.wall.wire import PACKED, Packer, fits, is_packed, layout, unpack
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
 
@@ -13,7 +13,7 @@ from sageserve_env.sim import Knobs
 def over(told):
     """A value on the other side."""
     kind = layout(told)
-    return unpack(Packer(kind).pack(told), kind)
+    return unpack(Packer(kind).pack(told), kind, len(PACKED))
 
 
 def test_telemetry_goes_over_whole() -> None:
@@ -57,8 +57,9 @@ def test_knobs_come_back_packed() -> None:
     message = Packer(kind).pack(said)
     assert is_packed(message, kind)
     assert not is_packed(message[:-8], kind)
-    assert knobs_of(unpack(message, kind)).admission_order == "EDF"
-    assert all(np.array_equal(unpack(message, kind)[name], value) for name, value in said.items())
+    taken = unpack(message, kind, len(PACKED))
+    assert knobs_of(taken).admission_order == "EDF"
+    assert all(np.array_equal(taken[name], value) for name, value in said.items())
 
 
 @pytest.mark.parametrize(
@@ -75,3 +76,14 @@ def test_knobs_come_back_packed() -> None:
 )
 def test_what_would_lose_something_does_not_fit(given, does_fit: bool) -> None:
     assert fits({"floor": given}, layout({"floor": np.zeros(3, np.int64)})) == does_fit
+
+
+def test_telemetry_is_written_where_it_goes_as_it_is_read() -> None:
+    env = FleetEnv(problem="mini", split="test")
+    env.reset(seed=0)
+    for _ in range(3):
+        env.follow(Knobs.static(env.setup.world))
+    packer = Packer(layout(vars(env.telemetry())))
+    env.write_telemetry(packer.places)
+    assert list(packer.places) == list(vars(env.telemetry()))
+    assert all(np.array_equal(packer.places[name], value) for name, value in vars(env.telemetry()).items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -47,8 +48,9 @@ class Row:
         terms: Sums of ``rewards.TERMS``.
         measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.play.measured.MEASURED`.
         actions, outcomes: Rolling digests of what was decided and of the terms of each step.
-        times: Seconds of the ``reset``, of a decision (mean, 95 % and most), and of the whole episode; the one thing that another
-            run does not give again.
+        times: Seconds of the ``reset`` and of a decision (mean, 95 % and most), as the policy's process tells them; and from the
+            episode's begin to its end, in which another may have been played in turn. The one thing that another run does not give
+            again.
         failure: Why it counts for nothing, or None.
         anchors: What they cost in the same episode, see :class:`~sageserve_env.evaluation.locked.play.anchors.Anchors`, or None.
         log: What was decided, to be done again; in a file of its own (``logs.py``). None where the episode failed.
@@ -91,13 +93,13 @@ class Row:
 
 @dataclass
 class Course:
-    """An episode under way: the next decision (-1: none was asked for), decisions, terms and times so far."""
+    """An episode so far: the next decision (-1: none was asked for), decisions and terms; seconds that were seen, and told."""
 
     step: int = -1
     said: list[Said] = field(default_factory=list)
     terms: list[list[float]] = field(default_factory=list)
+    seen_s: float = 0.0
     reset_s: float = 0.0
-    thought_s: float = 0.0
     decisions_s: list[float] = field(default_factory=list)
 
     def times(self) -> dict[str, float]:
@@ -105,6 +107,10 @@ class Course:
         taken = np.array(self.decisions_s or [0.0])
         mean, late, most = float(taken.mean()), float(np.quantile(taken, 0.95)), float(taken.max())
         return {"reset_s": self.reset_s, "decision_mean_s": mean, "decision_p95_s": late, "decision_max_s": most}
+
+
+Playing = Generator[None, None, Row]
+"""An episode under way: it stops whenever the policy was asked something, and when it goes on, it waits for the answer."""
 
 
 def play_locked(
@@ -115,9 +121,8 @@ def play_locked(
     limits: Limits,
     is_bound: bool,
     seed: int = EPISODE_SEED,
-    process: PolicyProcess | None = None,
 ) -> Row:
-    """Play an episode with a new process.
+    """Play an episode with a new process, from begin to end.
 
     Args:
         env: Of the test split, with the policy's view.
@@ -127,30 +132,58 @@ def play_locked(
         limits: How long it may take.
         is_bound: Show it the traffic to come.
         seed: Of ``reset``.
-        process: A new one, which ends with the episode; None begins it.
     """
-    begun_s, course, failure = time.perf_counter(), Course(), None
-    process, is_over = process or PolicyProcess(entrant, limits), False
+    process = PolicyProcess(entrant)
+    try:
+        return finished(playing(env, process, known, episode, limits, is_bound, seed))
+    finally:
+        process.close()
+
+
+def finished(under_way: Playing) -> Row:
+    """The row of an episode that is played to its end."""
+    while True:
+        try:
+            next(under_way)
+        except StopIteration as end:
+            row: Row = end.value
+            return row
+
+
+def playing(
+    env: FleetEnv,
+    process: PolicyProcess,
+    known: Described,
+    episode: Episode,
+    limits: Limits,
+    is_bound: bool,
+    seed: int = EPISODE_SEED,
+) -> Playing:
+    """Play an episode, and stop where the policy thinks; arguments as of :func:`play_locked`, and a new process."""
+    begun_s, course, failure, is_over = time.perf_counter(), Course(), None, False
     try:
         observation, _ = env.reset(seed=seed, options=dict(episode))
         player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
-        process.load()
-        begin(env, process, player, episode, limits, is_bound, course)
-        course.step = 0
+        process.ask(limits.start_s, "load")
+        yield
+        process.described()
+        ask_to_begin(env, process, player, episode, limits, is_bound)
+        yield
+        process.answer()
+        course.step, course.reset_s = 0, process.took_s
         while not is_over:
-            since_s = time.perf_counter()
-            course.said.append(player.decide(min(limits.decision_s, limits.episode_s - course.thought_s)))
-            course.decisions_s.append(time.perf_counter() - since_s)
-            course.thought_s += course.decisions_s[-1]
-            if course.thought_s > limits.episode_s:
+            player.ask(min(limits.decision_s, limits.episode_s - course.seen_s))
+            yield
+            course.said.append(player.decision())
+            course.decisions_s.append(process.took_s)
+            course.seen_s += process.seen_s
+            if course.seen_s > limits.episode_s:
                 raise PolicyFailure("TimeLimit", f"its decisions took more than {limits.episode_s:g} s together")
             is_over, info = player.follow()
             course.terms.append([info[name] for name in TERMS])
             course.step += 1
     except PolicyFailure as error:
         failure = Failure(course.step, error.kind, error.message)
-    finally:
-        process.close()
     score = episode_score(env)
     digests = rolled([digested(said) for said in course.said]), rolled(course.terms)
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
@@ -158,23 +191,21 @@ def play_locked(
     return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(env), *digests, times, failure, log=log)
 
 
-def begin(
+def ask_to_begin(
     env: FleetEnv,
     process: PolicyProcess,
     player: AgentTurns | ControllerTurns,
     episode: Episode,
     limits: Limits,
     is_bound: bool,
-    course: Course,
 ) -> None:
     """Tell a policy that an episode begins, and all that it may know of it.
 
     Raises:
-        PolicyFailure: It fails.
+        PolicyFailure: Its process has ended.
     """
     problem, played = env.setup.problem, env.episode
     seed = policy_seed(problem, episode)
-    since_s = time.perf_counter()
     if isinstance(player, AgentTurns):
         process.ask(limits.reset_s, "begin_agent", seed, player.layout)
     elif is_bound:
@@ -183,4 +214,3 @@ def begin(
         process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout, player.reply)
     else:
         process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout, player.reply)
-    course.reset_s = time.perf_counter() - since_s

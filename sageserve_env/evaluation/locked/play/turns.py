@@ -20,15 +20,24 @@ class AgentTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
         self._env, self._process, self._observation = env, process, observation
         self.layout = layout(self._told())
-        self._turns = Packer(self.layout)
+        self._turns = Packer(self.layout, process.open_box(self.layout))
 
-    def decide(self, limit_s: float) -> Said:
+    def ask(self, limit_s: float) -> None:
         """Ask for the next action.
+
+        Raises:
+            PolicyFailure: Nobody is there.
+        """
+        self._turns.write(self._told())
+        self._process.turn(limit_s)
+
+    def decision(self) -> Said:
+        """The action that was asked for.
 
         Raises:
             PolicyFailure: There is none in time.
         """
-        self._action = as_array(self._process.turn(limit_s, self._turns.pack(self._told())))
+        self._action = as_array(self._process.answer())
         return {ACTION: self._action}
 
     def follow(self) -> tuple[bool, dict[str, Any]]:
@@ -57,18 +66,27 @@ class ControllerTurns:
     def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
         self._env, self._process = env, process
         self.layout = layout(vars(env.telemetry()))
-        self._turns = Packer(self.layout)
+        self._turns = Packer(self.layout, process.open_box(self.layout))
         held = said_of(Knobs.static(env.setup.world))
         self.reply = layout({name: array.astype(np.result_type(array, np.int64)) for name, array in held.items()})
         self._said: Any = None
 
-    def decide(self, limit_s: float) -> Said:
+    def ask(self, limit_s: float) -> None:
         """Ask for the next knobs.
+
+        Raises:
+            PolicyFailure: Nobody is there.
+        """
+        self._env.write_telemetry(self._turns.places)
+        self._process.turn(limit_s)
+
+    def decision(self) -> Said:
+        """The knobs that were asked for.
 
         Raises:
             PolicyFailure: There are none in time.
         """
-        said = self._process.turn(limit_s, self._turns.pack(vars(self._env.telemetry())), self.reply)
+        said = self._process.answer(self.reply)
         if said is not self._said:
             self._said, self._knobs, self._decided = said, *as_knobs(said)
         return self._decided

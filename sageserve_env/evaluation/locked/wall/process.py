@@ -10,22 +10,24 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from multiprocessing import get_all_start_methods, get_context
+from multiprocessing import get_all_start_methods, get_context, reduction
 from threading import Event, Thread
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sageserve_env.errors import printable
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
-from sageserve_env.evaluation.locked.protocol import Limits
 from sageserve_env.evaluation.locked.wall import worker
-from sageserve_env.evaluation.locked.wall.patience import Patience
-from sageserve_env.evaluation.locked.wall.wire import Layout, is_packed, unpack
-
-LONGEST_ANSWER = 1 << 24
-"""Bytes."""
+from sageserve_env.evaluation.locked.wall.mailbox import LONGEST_ANSWER, TOOK, Mailbox, new_file
+from sageserve_env.evaluation.locked.wall.wire import PACKED, Layout, is_packed, unpack
 
 TICK_S = 0.05
 """How often the clock is looked at."""
+
+READ_S = 1.0
+"""For an answer that came in time to be read; one that has begun and does not end is late."""
 
 LONGEST_MESSAGE = 200
 
@@ -60,42 +62,38 @@ def forking(entrant: Entrant) -> Any:
 
 
 class PolicyProcess:
-    """A policy in a new process, for one episode.
+    """A policy in a new process, for one episode. It is asked one thing at a time, and answers while others are looked after.
 
     Args:
         entrant: Who.
-        limits: How long it may take.
-        awake_s: Seconds for which both sides wait awake, see :mod:`~sageserve_env.evaluation.locked.wall.patience`.
+        has_core: Whether those who wait, it and who asks it, have a core to spare.
+
+    Attributes:
+        seen_s: Seconds from the last question until its answer was read here: what limits are set to.
+        took_s: Seconds that the policy says it took for that answer, at most those that were seen: what is told of it.
     """
 
-    def __init__(self, entrant: Entrant, limits: Limits, awake_s: float = 0.0) -> None:
+    def __init__(self, entrant: Entrant, has_core: bool = False) -> None:
         context = forking(entrant)
         self._connection, theirs = context.Pipe()
         self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
-        self._patience = Patience(self._connection, awake_s)
-        self._process = context.Process(target=worker.serve, args=(theirs, entrant, awake_s), daemon=True)
-        self._limits, self._due_s, self._is_late, self._is_closed = limits, math.inf, False, Event()
+        self._process = context.Process(target=worker.serve, args=(theirs, entrant, has_core), daemon=True)
+        self._task, self._limit_s, self._asked_s, self._due_s = "", math.inf, 0.0, math.inf
+        self._is_turn, self._is_read, self._is_late, self._is_closed = False, False, False, Event()
         self._heard = b""
         self._understood: Any = None
+        self.seen_s = self.took_s = 0.0
+        self._file, self._has_core = new_file(), has_core
+        self._box: Mailbox | None = None
         self._process.start()
         theirs.close()
+        with suppress(OSError):  # who asks it something sees that it is gone
+            reduction.send_handle(self._connection, self._file, self._process.pid)
         self._watch = Thread(target=self._end_when_late, daemon=True)
         self._watch.start()
 
-    def load(self) -> Described:
-        """Have it load its policy.
-
-        Raises:
-            PolicyFailure: It cannot.
-        """
-        said = self.ask(self._limits.start_s, "load")
-        try:
-            return Described(**said)
-        except TypeError:
-            raise PolicyFailure("Nonsense", "it does not say what it is") from None
-
-    def ask(self, limit_s: float, task: str, *arguments: Any) -> Any:
-        """Ask for something, and wait for the answer, plain JSON.
+    def ask(self, limit_s: float, task: str, *arguments: Any) -> None:
+        """Ask for something.
 
         Args:
             limit_s: Seconds that it may take.
@@ -103,49 +101,101 @@ class PolicyProcess:
             arguments: Of the method.
 
         Raises:
-            PolicyFailure: It raised, took too long, ended, or said what is no answer.
+            PolicyFailure: Its process has ended.
         """
-        return self._answer(limit_s, task, pickle.dumps((task, arguments), protocol=5))
+        self._begin(limit_s, task)
+        try:
+            self._connection.send_bytes(pickle.dumps((task, arguments), protocol=5))
+        except OSError:
+            raise self._ended() from None
 
-    def turn(self, limit_s: float, message: bytes, reply: Layout | None = None) -> Any:
-        """Ask for a decision, as :meth:`ask` does.
+    def open_box(self, layout: Layout) -> NDArray[np.uint8]:
+        """The memory in which it finds what it sees at each turn, in a layout with which the episode is begun."""
+        self._box = Mailbox(self._file, layout.dtype.itemsize, self._connection, self._has_core)
+        return self._box.question
+
+    def turn(self, limit_s: float) -> None:
+        """Ask for a decision on what is in the box.
 
         Args:
             limit_s: Seconds that it may take.
-            message: What the policy sees, packed in the layout that the episode was begun with.
+
+        Raises:
+            PolicyFailure: Its process has ended.
+        """
+        assert self._box is not None
+        self._begin(limit_s, "a decision")
+        self._is_turn = True
+        try:
+            self._box.ask()
+        except OSError:
+            raise self._ended() from None
+
+    def described(self) -> Described:
+        """The answer to ``load``.
+
+        Raises:
+            PolicyFailure: It could not be loaded.
+        """
+        said = self.answer()
+        try:
+            return Described(**said)
+        except TypeError:
+            raise PolicyFailure("Nonsense", "it does not say what it is") from None
+
+    def answer(self, reply: Layout | None = None) -> Any:
+        """The answer to what was asked last, waited for.
+
+        Args:
             reply: Layout of a decision that comes packed; any other comes as plain JSON.
 
         Raises:
-            PolicyFailure: There is none.
+            PolicyFailure: It raised, took too long, ended, or said what is no answer.
         """
-        return self._answer(limit_s, "a decision", message, reply)
-
-    def _answer(self, limit_s: float, task: str, message: bytes, reply: Layout | None = None) -> Any:
-        self._due_s = time.monotonic() + limit_s
+        if self._has_answer():
+            self._due_s = max(self._due_s, time.monotonic() + READ_S)
+        self._is_read = True
         try:
-            self._connection.send_bytes(message)
-            self._patience.wait()
-            answer = self._read(self._connection.recv_bytes(LONGEST_ANSWER), reply)
+            message, took_s = self._box.answer() if self._box is not None and self._is_turn else self._told()
+            self.seen_s = time.monotonic() - self._asked_s
+            self.took_s = took_s if 0.0 <= took_s <= self.seen_s else self.seen_s
+            answer = self._read(message, reply)
         except (EOFError, OSError):
-            if self._is_late:
-                raise PolicyFailure("TimeLimit", f"{task} took more than {limit_s:g} s") from None
-            raise PolicyFailure("ProcessEnded", f"its process ended during {task}, or said too much") from None
+            raise self._ended() from None
         except (ValueError, RecursionError):
-            raise PolicyFailure("Nonsense", f"what it said to {task} cannot be read") from None
+            raise PolicyFailure("Nonsense", f"what it said to {self._task} cannot be read") from None
         finally:
-            self._due_s = math.inf
+            self._due_s, self._is_read = math.inf, False
         if not isinstance(answer, dict) or ("said" not in answer and "raised" not in answer):
-            raise PolicyFailure("Nonsense", f"what it said to {task} is no answer")
+            raise PolicyFailure("Nonsense", f"what it said to {self._task} is no answer")
         if "raised" in answer:
             raise PolicyFailure(str(answer["raised"]), str(answer.get("message", "")), bool(answer.get("is_ours")))
         return answer["said"]
+
+    def _begin(self, limit_s: float, task: str) -> None:
+        """Begin to count the seconds."""
+        self._task, self._limit_s, self._asked_s = task, limit_s, time.monotonic()
+        self._is_turn, self._due_s = False, self._asked_s + limit_s
+
+    def _told(self) -> tuple[bytes, float]:
+        """An answer on the line, and the seconds that it says it took."""
+        message = self._connection.recv_bytes(LONGEST_ANSWER)
+        if len(message) < TOOK.size:
+            raise ValueError
+        return message[TOOK.size :], *TOOK.unpack(message[: TOOK.size])
+
+    def _ended(self) -> PolicyFailure:
+        """Why there is no answer."""
+        if self._is_late:
+            return PolicyFailure("TimeLimit", f"{self._task} took more than {self._limit_s:g} s")
+        return PolicyFailure("ProcessEnded", f"its process ended during {self._task}, or said too much")
 
     def _read(self, message: bytes, reply: Layout | None) -> Any:
         """What a message says: the same object where it says again what the last one said."""
         if message != self._heard:
             self._heard = b""
             if reply is not None and is_packed(message, reply):
-                self._understood = {"said": unpack(message, reply)}
+                self._understood = {"said": unpack(message, reply, len(PACKED))}
             else:
                 self._understood = json.loads(message)
             self._heard = message
@@ -159,13 +209,19 @@ class PolicyProcess:
         self._process.join()
         self._wire.close()
         self._connection.close()
+        if self._box is None:
+            os.close(self._file)
 
     def _end_when_late(self) -> None:
         while not self._is_closed.wait(TICK_S):
-            if time.monotonic() > self._due_s:
+            if time.monotonic() > self._due_s and (self._is_read or not self._has_answer()):
                 self._is_late = True
                 self._cut()
                 return
+
+    def _has_answer(self) -> bool:
+        """Whether an answer is there, or has begun to come."""
+        return self._box.has_answer() if self._box is not None and self._is_turn else self._connection.poll()
 
     def _cut(self) -> None:
         """End it, and wake who waits for it: a process that it began may hold the line open."""

@@ -1,4 +1,4 @@
-"""How what a policy sees goes over the wall: as bytes of one layout for the whole episode, which nobody can write to.
+"""How what a policy sees goes over the wall: as bytes of one layout for the whole episode, of which it gets a copy to read.
 
 A controller's knobs come back the same way. Bytes, and neither pickles nor JSON, as a step of a small problem takes a tenth of a
 millisecond, and a hundred numbers take as long to be written and read as text.
@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-TURN = b"turn\0\0\0\0"
-"""Head of a message of packed values: a turn, or a decision. Eight bytes keep the arrays aligned."""
+PACKED = b"packed\0\0"
+"""Head of an answer of packed values. Eight bytes keep the arrays aligned."""
 
 NUMBER, ARRAY = "number", "array"
 
@@ -50,31 +50,39 @@ def layout(told: Told) -> Layout:
 
 
 class Packer:
-    """Makes messages of a layout; its record is filled anew for each.
+    """Writes values of a layout, each time into the same record.
 
     Args:
         kind: The layout.
+        memory: Of the record, uint8; None takes its own.
+
+    Attributes:
+        places: Arrays of the record, by name.
     """
 
-    def __init__(self, kind: Layout) -> None:
+    def __init__(self, kind: Layout, memory: np.ndarray[Any, Any] | None = None) -> None:
         self.kind = kind
-        self._record = np.zeros((), kind.dtype)
-        self._places = _places(self._record, kind.kinds)
+        self._record = np.zeros((), kind.dtype) if memory is None else memory.view(kind.dtype).reshape(())
+        self.places = _places(self._record, kind.kinds)
+
+    def write(self, told: Told) -> None:
+        """Write values; of the shapes that the layout was made for, and of dtypes that can be cast to its."""
+        _write(self.places, told)
 
     def pack(self, told: Told) -> bytes:
-        """Values as bytes; of the shapes that the layout was made for, and of dtypes that can be cast to its."""
-        _write(self._places, told)
-        return TURN + self._record.tobytes()
+        """Write values, and give them as an answer."""
+        self.write(told)
+        return PACKED + self._record.tobytes()
 
 
-def unpack(message: bytes, kind: Layout) -> Told:
-    """The values of a message: arrays on its bytes, which cannot be made writable, and numbers."""
-    return _read(np.ndarray((), kind.dtype, message, len(TURN)), kind.kinds)
+def unpack(message: bytes, kind: Layout, begin: int = 0) -> Told:
+    """The values of a message from a byte on: arrays on its bytes, which cannot be made writable, and numbers."""
+    return _read(np.ndarray((), kind.dtype, message, begin), kind.kinds)
 
 
-def is_packed(message: bytes, kind: Layout) -> bool:
-    """Whether a message holds values of a layout."""
-    return len(message) == len(TURN) + kind.dtype.itemsize and message.startswith(TURN)
+def is_packed(answer: bytes, kind: Layout) -> bool:
+    """Whether an answer holds values of a layout."""
+    return len(answer) == len(PACKED) + kind.dtype.itemsize and answer.startswith(PACKED)
 
 
 def fits(told: Told, kind: Layout) -> bool:

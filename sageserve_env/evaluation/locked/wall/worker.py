@@ -7,10 +7,12 @@ import os
 import pickle
 import signal
 import sys
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from multiprocessing import parent_process
+from functools import partial
+from multiprocessing import parent_process, reduction
 from multiprocessing.connection import Connection, wait
 from threading import Thread
 from typing import Any
@@ -20,8 +22,8 @@ import numpy as np
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import KNOBS, ORDER, said_of
 from sageserve_env.evaluation.locked.entrant import Entrant, described
-from sageserve_env.evaluation.locked.wall.patience import Patience
-from sageserve_env.evaluation.locked.wall.wire import TURN, Layout, Packer, fits, unpack
+from sageserve_env.evaluation.locked.wall.mailbox import TOOK, Mailbox
+from sageserve_env.evaluation.locked.wall.wire import Layout, Packer, fits, unpack
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -29,26 +31,30 @@ from sageserve_env.sim.readout.telemetry import Telemetry
 from sageserve_env.workload.request import Workload
 
 
-def serve(connection: Connection, entrant: Entrant, awake_s: float) -> None:
-    """Answer until the other side closes: turns, and tasks, which are a method of :class:`Played` and its arguments."""
+def serve(line: Connection, entrant: Entrant, has_core: bool) -> None:
+    """Answer until the other side closes: tasks on the line, a method of :class:`Played` and its arguments; turns in its box."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to see
     os.dup2(2, 1)  # what a policy prints is no result
     Thread(target=_end_with_parent, daemon=True).start()
-    played, patience = Played(entrant), Patience(connection, awake_s)
+    played = Played(entrant, partial(Mailbox, reduction.recv_handle(line), line=line, has_core=has_core))
     with hushed(), suppress(EOFError):
         while True:
-            patience.wait()
-            connection.send_bytes(answer(played, connection.recv_bytes()))
+            if played.box is not None and played.box.wait_for_question():
+                since_s, question = time.perf_counter(), played.box.question.tobytes()
+                said = answer(played.turn, question)
+                played.box.reply(said, time.perf_counter() - since_s)
+            else:
+                task, arguments = pickle.loads(line.recv_bytes() if played.box is None else played.box.taken())
+                since_s = time.perf_counter()
+                said = answer(getattr(played, task), *arguments)
+                line.send_bytes(TOOK.pack(time.perf_counter() - since_s) + said)
 
 
-def answer(played: Played, message: bytes) -> bytes:
-    """What a policy says to a message, or what it raised: JSON, or a packed decision."""
+def answer(ask: Callable[..., Any], *arguments: Any) -> bytes:
+    """What a policy says when it is asked, or what it raised: JSON, or a packed decision."""
     try:
-        if message.startswith(TURN):
-            said = played.turn(message)
-            return said if isinstance(said, bytes) else as_json(said=said)
-        task, arguments = pickle.loads(message)
-        return as_json(said=getattr(played, task)(*arguments))
+        said = ask(*arguments)
+        return said if isinstance(said, bytes) else as_json(said=said)
     except BaseException as error:
         return as_json(raised=type(error).__name__, message=_message(error), is_ours=isinstance(error, InputError))
 
@@ -59,10 +65,19 @@ def as_json(**facts: Any) -> bytes:
 
 
 class Played:
-    """The policy, and what it can be asked."""
+    """The policy, and what it can be asked.
 
-    def __init__(self, entrant: Entrant) -> None:
-        self._entrant = entrant
+    Args:
+        entrant: Who.
+        new_box: Makes the box for turns, for questions of a size.
+
+    Attributes:
+        box: Where turns come, once an episode has begun.
+    """
+
+    def __init__(self, entrant: Entrant, new_box: Callable[..., Mailbox]) -> None:
+        self._entrant, self._new_box = entrant, new_box
+        self.box: Mailbox | None = None
         self._policy: Any = None
         self._turn: Callable[[Any], Any]
         self._layout: Layout
@@ -75,7 +90,8 @@ class Played:
 
     def begin_agent(self, seed: int, layout: Layout) -> None:
         """Begin an episode of an agent; layout: of what it is told in each turn."""
-        self._turn, self._layout = self._act, layout
+        self._turn = self._act
+        self._open(layout)
         self._policy.reset(seed)
 
     def begin_controller(
@@ -86,7 +102,8 @@ class Played:
         Raises:
             InputError: It wants another fleet.
         """
-        self._turn, self._layout, self._replies = self._decide, layout, Packer(reply)
+        self._turn, self._replies = self._decide, Packer(reply)
+        self._open(layout)
         prepare = getattr(self._policy, "prepare", None)
         if prepare is not None and prepare(scenario.world) != scenario.world:
             raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
@@ -94,9 +111,15 @@ class Played:
             self._policy.foresee(*future)
         self._policy.reset(scenario, np.random.default_rng(seed))
 
-    def turn(self, message: bytes) -> Any:
-        """The decision on what a message tells."""
-        return self._turn(unpack(message, self._layout))
+    def _open(self, layout: Layout) -> None:
+        """Take turns from the box from now on."""
+        self._layout = layout
+        if self.box is None:
+            self.box = self._new_box(size=layout.dtype.itemsize)
+
+    def turn(self, question: bytes) -> Any:
+        """The decision on what a question tells."""
+        return self._turn(unpack(question, self._layout))
 
     def _act(self, told: dict[str, Any]) -> Any:
         """An agent's action, as a list or number."""
