@@ -187,5 +187,6 @@ def test_nothing_else_opens_a_file_for_writing():
         for file in (ROOT / package).rglob("*.py"):
             lines = enumerate(file.read_text(encoding="utf-8").splitlines(), 1)
             found += [f"{file.name}:{n}: {line.strip()}" for n, line in lines if WRITES.search(line) and not IN_PIECES.search(line)]
-    allowed = ("writing.py", "result.py")  # a result writes into the folder that it is given
+    # a result writes into the folder that it is given; a mailbox is memory, and gone with its processes
+    allowed = ("writing.py", "result.py", "mailbox.py")
     assert [line for line in found if not line.startswith(allowed)] == []
