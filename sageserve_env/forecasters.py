@@ -28,7 +28,10 @@ class HourForecast(Protocol):
 
 
 class Forecaster(Protocol):
-    """Predicts the next hour from the history alone, so that the same history always gives the same forecast."""
+    """Predicts the next hour from the history alone, so that the same history always gives the same forecast.
+
+    One that treats each series by itself may say so by ``is_by_series = True``, and then gets those of many environments at once.
+    """
 
     def forecast(self, history: ArrayLike, window_s: float) -> HourForecast:
         """Predict the hour that follows the history.

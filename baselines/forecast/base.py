@@ -168,12 +168,19 @@ def lognormal(middle: Reals, log_sd: Reals | float, level: float, rule: str) -> 
 
 
 def last_hour(series: Reals, window_s: float, level: float, rule: str = LAST_HOUR) -> One:
-    """The rule for little history: the last hour's mean goes on; the interval is that of a random walk in the logarithm."""
+    """The rule for little history: the last hour's mean goes on; the interval is that of a random walk in the logarithm.
+
+    Args:
+        series: One, or several, shape (..., n).
+        window_s: Length of a window.
+        level: Of the interval.
+        rule: What it is called.
+    """
     steps = windows_in(HOUR_S, window_s)
     moves = np.diff(to_log(series))
-    sd = float(np.sqrt(np.mean(moves**2))) if moves.size else UNKNOWN_LOG_SD
-    middle = np.full(steps, to_log(series[-steps:].mean()))
-    return lognormal(middle, sd * np.sqrt(np.arange(1, steps + 1)), level, rule)
+    sd = np.sqrt(np.mean(moves**2, axis=-1, keepdims=True)) if moves.size else UNKNOWN_LOG_SD
+    mean = to_log(series[..., -steps:].mean(axis=-1, keepdims=True))
+    return lognormal(np.repeat(mean, steps, axis=-1), sd * np.sqrt(np.arange(1, steps + 1)), level, rule)
 
 
 def statsmodels(module: str) -> Any:

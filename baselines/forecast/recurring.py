@@ -38,6 +38,11 @@ class Recurring:
 
     name: ClassVar[str] = "recurring"
 
+    @property
+    def is_by_series(self) -> bool:
+        """Whether each series is treated by itself: as ``base`` does."""
+        return getattr(self.base, "is_by_series", False)
+
     base: Forecaster = field(default_factory=SeasonalNaive)
     hours: int = 24
 

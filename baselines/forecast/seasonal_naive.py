@@ -14,9 +14,9 @@ from baselines.forecast.base import (
     LEVEL,
     UNKNOWN_LOG_SD,
     Forecast,
+    One,
     checked_history,
     checked_level,
-    forecast_each,
     last_hour,
     lognormal,
     to_log,
@@ -35,6 +35,7 @@ class SeasonalNaive:
     """
 
     name: ClassVar[str] = "seasonal naive"
+    is_by_series: ClassVar[bool] = True
 
     level: float = LEVEL
 
@@ -47,10 +48,13 @@ class SeasonalNaive:
         series = checked_history(history, window_s)
         day, steps = windows_in(DAY_S, window_s), windows_in(HOUR_S, window_s)
         if series.shape[1] < day:
-            return forecast_each(series, window_s, self.level, lambda one, length_s: last_hour(one, length_s, self.level))
+            return self._of_all(last_hour(series, window_s, self.level), window_s)
         log = to_log(series)
         errors = log[:, day:] - log[:, :-day]
         sd = np.sqrt(np.mean(errors**2, axis=1, keepdims=True)) if errors.size else UNKNOWN_LOG_SD
         start = series.shape[1] - day
-        every = lognormal(log[:, start : start + steps], sd, self.level, "yesterday")
-        return Forecast(every.point, every.lower, every.upper, self.level, window_s, (every.rule,) * len(series))
+        return self._of_all(lognormal(log[:, start : start + steps], sd, self.level, "yesterday"), window_s)
+
+    def _of_all(self, every: One, window_s: float) -> Forecast:
+        """The forecast of all series by one rule."""
+        return Forecast(every.point, every.lower, every.upper, self.level, window_s, (every.rule,) * len(every.point))

@@ -12,6 +12,7 @@ import pytest
 from gymnasium.utils.env_checker import check_env
 
 import sageserve_env.forecasters as forecasters
+from baselines.forecast.recurring import Recurring
 from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.env.observation.encode import rate_scales
 from sageserve_env.errors import InputError
@@ -293,3 +294,18 @@ def test_scalar_rewards_have_no_reward_space() -> None:
     assert (FleetEnv().reward_space, FleetEnv().reward_dim) == (None, 1)
     vector = VectorFleetEnv(2, reward="vector")  # of one environment, as in MO-Gymnasium's vectors
     assert (vector.reward_space.shape, vector.reward_dim) == ((3,), 3)
+
+
+def test_forecasts_of_many_rows_at_once_are_those_of_each() -> None:
+    """A forecaster that treats each series by itself gets the series of all rows whose history is as long."""
+
+    class OneRowAtATime(Recurring):
+        is_by_series = False
+
+    envs = [VectorFleetEnv(4, problem="mini", forecaster=each) for each in (Recurring(), OneRowAtATime())]
+    seen = [env.reset(seed=3)[0] for env in envs]
+    for step in range(30):
+        assert np.array_equal(*seen), step
+        action = envs[0].action_space.sample()
+        seen = [env.step(action)[0] for env in envs]
+    assert len(np.unique(seen[0], axis=0)) == 4

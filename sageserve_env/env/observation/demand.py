@@ -93,8 +93,8 @@ class Demand:
             tokens = origins["prompt_tokens"][rows[is_edge]].reshape(-1, self._scale.size, N_TIERS)
             self._counts[rows[is_edge], steps[is_edge] // self._steps_in_window] = tokens[:, :, INTERACTIVE].sum(axis=2)
         is_hour = steps % self._steps_in_hour == 0
-        for row, step in zip(rows[is_hour].tolist(), steps[is_hour].tolist(), strict=True):
-            self.entries[row] = self._forecast(self.history(row, step))
+        if is_hour.any():
+            self._forecast_rows(rows[is_hour].tolist(), steps[is_hour].tolist())
 
     def history(self, row: int, step: int) -> NDArray[np.float64]:
         """Interactive input tokens/s before and in the episode, oldest window first, shape (S, n)."""
@@ -109,10 +109,22 @@ class Demand:
         """Put a row where a snapshot was."""
         self._past[row], self._counts[row], self.entries[row] = snapshot.past, snapshot.counts, snapshot.entries
 
+    def _forecast_rows(self, rows: list[int], steps: list[int]) -> None:
+        """Forecast rows anew: those with as long a history at once, where the forecaster treats each series by itself."""
+        groups: dict[int, list[tuple[int, NDArray[np.float64]]]] = {}
+        for row, step in zip(rows, steps, strict=True):
+            history = self.history(row, step)
+            key = history.shape[1] if getattr(self._forecaster, "is_by_series", False) else -row - 1
+            groups.setdefault(key, []).append((row, history))
+        for group in groups.values():
+            together, histories = zip(*group, strict=True)
+            self.entries[list(together)] = self._forecast(np.concatenate(histories)).reshape(len(group), -1)
+
     def _forecast(self, history: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What the observations show of a history of the series of one row or several, flat."""
         if history.shape[1] == 0:
             return np.zeros(len(history))
         point = np.asarray(self._forecaster.forecast(history, self._window_s).point, np.float64)
         if point.ndim != 2 or len(point) != len(history) or not np.isfinite(point).all():
             raise InputError(f"forecaster: the forecast has shape {point.shape} or is not finite; give ({len(history)}, windows)")
-        return np.clip(point.max(axis=1) / self._scale, 0.0, 1.0)
+        return np.clip(point.max(axis=1).reshape(-1, self._scale.size) / self._scale, 0.0, 1.0).ravel()

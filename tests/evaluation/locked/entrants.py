@@ -308,6 +308,14 @@ class SaysAnOddTime(Step):
         return self.knobs
 
 
+class Dawdles(Holds):
+    """Takes a second for each action."""
+
+    def act(self, observation, mask):
+        time.sleep(1.0)
+        return super().act(observation, mask)
+
+
 class SaysALot(Holds):
     """Gives an action that does not fit into the box."""
 

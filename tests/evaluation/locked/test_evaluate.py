@@ -1,6 +1,11 @@
 """Locked evaluation: what a policy is told and what not, what fails and how, and going on from the file."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +32,7 @@ from tests.evaluation.locked import entrants
 
 FILE = Path(__file__).with_name("entrants.py")
 SHORT = replace(LIMITS, decision_s=1.5)
+WITH_TESTS = {**os.environ, "PYTHONPATH": str(FILE.parents[3])}
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +209,36 @@ def test_a_policy_cannot_say_more_or_less_than_was_seen(env) -> None:
     row = played(env, "SaysAnOddTime")
     assert row.failure is None
     assert all(0.0 <= seconds <= row.times["wall_s"] for seconds in row.times.values())
+
+
+STOPPED = """
+from dataclasses import replace
+from sageserve_env.evaluation.locked.protocol import LIMITS
+from tests.evaluation.locked.test_evaluate import evaluate, load_problem, of_file
+
+if __name__ == "__main__":
+    problem = load_problem("mini").with_overrides(horizon_s=900.0)
+    limits = replace(LIMITS, decision_s=1.5)
+    print("begun", flush=True)
+    (row,) = evaluate(of_file("Dawdles"), problem, episodes=1, limits=limits).rows
+    print(row.failure, flush=True)
+"""
+
+
+def test_who_is_stopped_and_goes_on_fails_in_no_episode(tmp_path) -> None:
+    """Ctrl-Z in the midst of a decision, and long after its limit fg."""
+    script = tmp_path / "stopped.py"
+    script.write_text(STOPPED)
+    command = [sys.executable, str(script)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, start_new_session=True, env=WITH_TESTS) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "begun\n"
+        for _ in range(4):
+            time.sleep(0.6)
+            os.killpg(running.pid, signal.SIGSTOP)
+            time.sleep(2.0)
+            os.killpg(running.pid, signal.SIGCONT)
+        assert running.stdout.readline() == "None\n"
 
 
 def test_it_goes_on_from_its_file_and_workers_change_nothing(problem, tmp_path) -> None:
