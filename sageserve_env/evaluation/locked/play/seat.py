@@ -164,16 +164,16 @@ def play_in_turn(seats: list[Seat], waiting: Iterator[Episode], is_stopped: Even
                 under_way.append((seat, seat.playing(episode)))
             if not under_way:
                 return
-            seat, playing = under_way.popleft()
+            seat, course = under_way.popleft()
             try:
-                next(playing)
-                under_way.append((seat, playing))
+                next(course)
+                under_way.append((seat, course))
             except StopIteration as end:
                 free.append(seat)
                 yield end.value
     finally:
-        for _, playing in under_way:
-            playing.close()
+        for _, course in under_way:
+            course.close()
         for seat in seats:
             seat.close()
 
