@@ -70,7 +70,7 @@ class PolicyProcess:
 
     Attributes:
         seen_s: Seconds from the last question until its answer was read here: what limits are set to.
-        took_s: Seconds that the policy says it took for that answer, at most those that were seen: what is told of it.
+        took_s: Seconds that the policy says it took for that answer, at most those seen, and its limit: what is told of it.
     """
 
     def __init__(self, entrant: Entrant, has_core: bool = False) -> None:
@@ -158,7 +158,7 @@ class PolicyProcess:
         try:
             message, took_s = self._box.answer() if self._box is not None and self._is_turn else self._told()
             self.seen_s = time.monotonic() - self._asked_s
-            self.took_s = took_s if 0.0 <= took_s <= self.seen_s else self.seen_s
+            self.took_s = min(took_s if 0.0 <= took_s <= self.seen_s else self.seen_s, self._limit_s)
             answer = self._read(message, reply)
         except (EOFError, OSError):
             raise self._ended() from None
@@ -219,7 +219,7 @@ class PolicyProcess:
             now_s = time.monotonic()
             stood_s, looked_s = now_s - looked_s - TICK_S, now_s
             if stood_s > TICK_S:
-                self._due_s += stood_s
+                self._asked_s, self._due_s = self._asked_s + stood_s, self._due_s + stood_s
             if now_s > self._due_s and (self._is_read or not self._has_answer()):
                 self._is_late = True
                 self._cut()
