@@ -31,7 +31,9 @@ def evaluate(
     bound: Annotated[
         bool, typer.Option("--bound", help="Show the traffic to come to an installed policy that wants it; never ranked.")
     ] = False,
-    workers: Annotated[int, typer.Option("--workers", metavar="N", help="Episodes simulated at a time, two cores each; no result changes.")] = 1,
+    workers: Annotated[
+        int, typer.Option("--workers", metavar="N", help="Episodes at a time, two cores each; changes no result.")
+    ] = 1,
     engine: Annotated[
         str,
         typer.Option("--engine", metavar="local|ray", help="Where episodes are played: here, or on a Ray cluster."),
