@@ -38,17 +38,17 @@ class Recurring:
 
     name: ClassVar[str] = "recurring"
 
-    @property
-    def is_by_series(self) -> bool:
-        """Whether each series is treated by itself: as ``base`` does."""
-        return getattr(self.base, "is_by_series", False)
-
     base: Forecaster = field(default_factory=SeasonalNaive)
     hours: int = 24
 
     def __post_init__(self) -> None:
         """Check."""
         require_count("hours", self.hours, LEAST_HOURS, MOST_HOURS)
+
+    @property
+    def is_by_series(self) -> bool:
+        """Whether each series is treated by itself: as ``base`` does."""
+        return getattr(self.base, "is_by_series", False)
 
     def forecast(self, history: ArrayLike, window_s: float) -> Forecast:
         """See :class:`baselines.forecast.base.Forecaster`."""

@@ -1,4 +1,4 @@
-"""Turns go through memory that both processes share: a message on the line, and waking who waits there, cost more than a decision.
+"""Turns go through memory that both processes share, so that none costs a message on the line, nor waking who waits there.
 
 One side asks and one side answers. Each looks now and then whether it is its turn, and when it has waited for long, it sleeps at
 the line, where the other wakes it.
