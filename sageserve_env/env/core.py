@@ -30,7 +30,7 @@ from sageserve_env.sim.faults.events import begin_faults
 from sageserve_env.sim.faults.redraw import redraw_faults
 from sageserve_env.sim.knobs import ADMISSION_ORDERS, Knobs
 from sageserve_env.sim.readout.spending import Spending, read_spending
-from sageserve_env.sim.readout.telemetry import READ_FROM, Places, Telemetry, read_telemetry, write_telemetry
+from sageserve_env.sim.readout.telemetry import Places, Source, Telemetry, read_telemetry, write_telemetry
 from sageserve_env.sim.start import NO_LOG, NO_REQUESTS, copy_bytes, duplicate, start_state, write_knobs
 from sageserve_env.workload.drawn.generated import IntensityWorkload, Tables
 from sageserve_env.workload.play import play
@@ -219,11 +219,15 @@ class Engine:
 
     def telemetry(self, e: int) -> Telemetry:
         """What the fleet of row ``e`` looks like now."""
-        return read_telemetry(self.settings.world, {name: self.state[name][e] for name in READ_FROM})
+        return read_telemetry(self.settings.world, self._told(e))
 
     def write_telemetry(self, e: int, places: Places) -> None:
         """Write what :meth:`telemetry` gives into arrays that are there."""
-        write_telemetry(places, {name: self.state[name][e] for name in READ_FROM})
+        write_telemetry(places, self._told(e))
+
+    def _told(self, e: int) -> dict[str, NDArray[Any]]:
+        """What of the state of row ``e`` telemetry is read from: views."""
+        return {name: self.state[name][e] for name in Source._fields}
 
     def spending(self, e: int) -> Spending:
         """What the fleet of row ``e`` has spent since the start of its episode."""

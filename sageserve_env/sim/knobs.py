@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,10 +72,15 @@ class Knobs:
         Raises:
             InputError: A shape is wrong, a value is NaN or out of its range, a floor is above its cap, or a release level rises.
         """
-        for name, shape in shapes(world).items():
-            check_values(name, getattr(self, name), shape)
-        check_order("floor", self.floor, "cap", self.cap)
-        high, low = np.asarray(self.niw_release).T
+        wanted = limits(len(world.regions), len(world.models), len(world.pools), len(world.vm_types))
+        values = {name: as_numbers(name, getattr(self, name), shape) for name, shape in wanted.shapes.items()}
+        flat = np.concatenate(list(values.values()), axis=None)
+        if not ((flat >= wanted.least) & (flat <= wanted.most)).all():
+            raise out_of_range(values)
+        for name in COUNTS:
+            check_whole(name, values[name])
+        check_order("floor", values["floor"], "cap", values["cap"])
+        high, low = values["niw_release"].T
         check_order("niw_release[:, 1]", low, "niw_release[:, 0]", high)
         if not isinstance(self.admission_order, str) or self.admission_order not in ADMISSION_ORDERS:
             raise InputError(f"knob admission_order = {self.admission_order!r}; choose one of {', '.join(ADMISSION_ORDERS)}")
@@ -96,21 +103,38 @@ RANGES = {
 }
 """Least and most of each knob's values."""
 
-
+COUNTS = ("floor", "cap")
 BY_ENDPOINT = ("scale_out_utilization", "scale_in_utilization", "cool_down_s", "emergency_utilization")
 
 
-def shapes(world: World) -> dict[str, tuple[int, ...]]:
-    """The shape of each knob in a world."""
-    n, m = len(world.regions) * len(world.models) * len(world.pools), len(world.models)
-    by_type = (n, len(world.vm_types))
-    by_endpoint = dict.fromkeys(BY_ENDPOINT, (n,))
-    by_model = {"routing_threshold": (m,), "region_weight": (m, len(world.regions)), "niw_release": (m, 2)}
-    return {"floor": by_type, "cap": by_type, **by_endpoint, **by_model}
+class Limits(NamedTuple):
+    """What knobs are held to: the shape of each, and least and most of all their values in a row."""
+
+    shapes: dict[str, tuple[int, ...]]
+    least: NDArray[np.float64]
+    most: NDArray[np.float64]
 
 
-def check_values(name: str, given: Any, shape: tuple[int, ...]) -> None:
-    """Raise InputError unless a knob has the shape wanted and holds numbers in its range."""
+@lru_cache
+def limits(n_regions: int, n_models: int, n_pools: int, n_types: int) -> Limits:
+    """What knobs are held to in a world of so many regions, models, pools and VM types."""
+    n, by_model = n_regions * n_models * n_pools, {"routing_threshold": (), "region_weight": (n_regions,), "niw_release": (2,)}
+    shapes = {
+        **dict.fromkeys(COUNTS, (n, n_types)),
+        **dict.fromkeys(BY_ENDPOINT, (n,)),
+        **{name: (n_models, *more) for name, more in by_model.items()},
+    }
+    sizes = [math.prod(shape) for shape in shapes.values()]
+    least, most = np.repeat([RANGES[name] for name in shapes], sizes, axis=0).astype(np.float64).T
+    return Limits(shapes, least, most)
+
+
+def as_numbers(name: str, given: Any, shape: tuple[int, ...]) -> NDArray[Any]:
+    """The values of a knob.
+
+    Raises:
+        InputError: They have another shape, or are no numbers.
+    """
     try:
         values = np.asarray(given)
     except ValueError:
@@ -119,12 +143,22 @@ def check_values(name: str, given: Any, shape: tuple[int, ...]) -> None:
         raise InputError(f"knob {name} has shape {values.shape}; this world needs {shape}")
     if values.dtype.kind not in "iuf":
         raise InputError(f"knob {name} has dtype {values.dtype}; give numbers")
-    least, most = RANGES[name]
-    is_good = (values >= least) & (values <= most)
-    if not is_good.all():
-        place = tuple(int(i) for i in np.argwhere(~is_good)[0])
-        raise InputError(f"knob {name}{list(place)} = {values[place]} is out of range; give {least:g} to {most:.10g}")
-    if name in ("floor", "cap") and values.dtype.kind == "f" and np.any(values % 1):
+    return values
+
+
+def out_of_range(knobs: dict[str, NDArray[Any]]) -> InputError:
+    """What is to be said of the first value that is out of its range; there must be one."""
+    for name, values in knobs.items():
+        least, most = RANGES[name]
+        if (is_bad := ~((values >= least) & (values <= most))).any():
+            break
+    place = tuple(int(i) for i in np.argwhere(is_bad)[0])
+    return InputError(f"knob {name}{list(place)} = {values[place]} is out of range; give {least:g} to {most:.10g}")
+
+
+def check_whole(name: str, values: NDArray[Any]) -> None:
+    """Raise InputError where a count is none."""
+    if values.dtype.kind == "f" and np.any(values % 1):
         raise InputError(f"knob {name} holds a number that is not a whole count of instances; round it")
 
 

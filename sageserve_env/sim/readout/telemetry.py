@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Any, NamedTuple
@@ -100,8 +101,26 @@ DTYPES = {
 }
 """Of each field, in their order."""
 
-READ_FROM = ("clock", "endpoint", "lane", "fleet", "spot", "origin", "central", "instance", "flight", "outage")
-"""What of the state telemetry is read from."""
+Seen = namedtuple("Seen", DTYPES)  # type: ignore[misc]  # the fields are those of Telemetry
+"""Where telemetry is written, inside the kernel."""
+
+
+class Source(NamedTuple):
+    """What telemetry is read from, inside the kernel: arrays of the state, see :class:`~sageserve_env.sim.state.Sim`."""
+
+    clock: Any
+    endpoint: Any
+    lane: Any
+    fleet: Any
+    spot: Any
+    origin: Any
+    central: Any
+    instance: Any
+    flight: Any
+    outage: Any
+
+
+N_PLACES = len(DTYPES)
 
 Places = dict[str, NDArray[Any]]
 """Where telemetry is written: an array for each field, in their order; ``now_s`` has shape ()."""
@@ -127,7 +146,7 @@ def new_places(n_endpoints: int, n_types: int, n_regions: int, n_models: int) ->
 
 @lru_cache
 def kinds(n_endpoints: int, n_types: int, n_regions: int, n_models: int) -> tuple[tuple[str, tuple[int, ...], np.dtype[Any]], ...]:
-    """Name, shape and dtype of each field: kept, as to work them out takes longer than to read the telemetry."""
+    """Name, shape and dtype of each field."""
     sizes = {"N": n_endpoints, "K": n_types, "T": N_TIERS, "R": n_regions, "M": n_models}
     return tuple((name, tuple(sizes[axis] for axis in AXES[name]), np.dtype(dtype)) for name, dtype in DTYPES.items())
 
@@ -139,69 +158,14 @@ def write_telemetry(places: Places, arrays: dict[str, Any]) -> None:
         places: The arrays.
         arrays: The state, as of :func:`read_telemetry`.
     """
-    write(*places.values(), *(arrays[name] for name in READ_FROM))
-
-
-class Seen(NamedTuple):
-    """The places, inside the kernel."""
-
-    now_s: Any
-    region: Any
-    model: Any
-    pool: Any
-    active: Any
-    provisioning: Any
-    draining: Any
-    spot: Any
-    spot_same_model: Any
-    utilization: Any
-    waiting: Any
-    waiting_tokens: Any
-    running: Any
-    routed: Any
-    routed_tokens: Any
-    completed: Any
-    slo_met: Any
-    slo_unattainable: Any
-    arrived: Any
-    arrived_tokens: Any
-    rejected: Any
-    breached: Any
-    queued: Any
-    queued_tokens: Any
-    oldest_queued_s: Any
-    active_s: Any
-    provisioning_s: Any
-    draining_s: Any
-    spot_s: Any
-    failed: Any
-    failed_s: Any
-    is_out: Any
-    retried: Any
-
-
-class Source(NamedTuple):
-    """What telemetry is read from, inside the kernel: arrays of the state, see :class:`~sageserve_env.sim.state.Sim`."""
-
-    clock: Any
-    endpoint: Any
-    lane: Any
-    fleet: Any
-    spot: Any
-    origin: Any
-    central: Any
-    instance: Any
-    flight: Any
-    outage: Any
-
-
-N_PLACES = len(Seen._fields)
+    write(*places.values(), *(arrays[name] for name in Source._fields))
 
 
 @entry_point
 def write(*arrays: Any) -> None:
     """The work of :func:`write_telemetry`: arrays of :class:`Seen`, then of :class:`Source`."""
-    seen, s = Seen(*arrays[:N_PLACES]), Source(*arrays[N_PLACES:])
+    seen: Any = Seen(*arrays[:N_PLACES])
+    s = Source(*arrays[N_PLACES:])
     seen.now_s[()] = s.clock[0].now_s
     write_fleet(seen, s)
     write_requests(seen, s)
