@@ -35,7 +35,7 @@ def verified_table(found: Verification) -> TextTable:
 def ranking_table(found: Ranking, title: str) -> TextTable:
     """Where the entries stand."""
     numbers = ["dollars", "95 %", "score", "95 % of\nits mean", *(f"{tier},\nworst" for tier in TIERS)]
-    table = TextTable(title, ["place", "tier", "policy"], numbers, gap=1)
+    table = TextTable(title, ["place", "tier", "policy"], numbers, gap=0)
     for each in found.standings:
         table.add_row(place_of(each), "" if each.tier is None else str(each.tier), each.name, *figures_of(each))
     scale = "score: between tuned reactive (0) and hindsight (1); policies of one tier cannot be told apart"
