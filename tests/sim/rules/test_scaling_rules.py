@@ -9,7 +9,7 @@ import pytest
 from sageserve_env.sim.readout.measure import quarter_peaks_s
 from sageserve_env.world.schema import LeadTimes, Routing, Scaling, Serving
 from tests.sim.helpers import log_by_request, requests, toy_world
-from tests.sim.test_mechanisms import bounds, busy_world, counts, start
+from tests.sim.rules.test_mechanisms import bounds, busy_world, counts, start
 
 LEADS = LeadTimes(60.0, 600.0, 7200.0)
 

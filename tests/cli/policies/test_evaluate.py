@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-ENTRANTS = Path(__file__).parents[1] / "evaluation" / "locked" / "entrants.py"
+ENTRANTS = Path(__file__).parents[2] / "evaluation" / "locked" / "entrants.py"
 
 
 def test_it_shows_the_summary_and_goes_on_from_its_file(run, tmp_path):

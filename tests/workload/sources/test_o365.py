@@ -10,8 +10,8 @@ from sageserve_env.workload.catalog import PEAK_DAY_REQUESTS, PEAK_DAY_S, PEAK_H
 from sageserve_env.workload.drawn.sizes import table_mean
 from sageserve_env.workload.sources.data_files import columns
 from sageserve_env.workload.sources.o365_data import MODELS, QUANTILES, WEEK_S, size_tables, week
+from tests.workload.drawn.test_sizes import PUBLISHED
 from tests.workload.helpers import play
-from tests.workload.test_sizes import PUBLISHED
 
 
 @pytest.fixture(scope="module")

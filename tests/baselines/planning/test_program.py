@@ -133,7 +133,7 @@ def test_a_little_more_than_whole_instances_needs_another():
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_solvers_print_nothing(solver):
-    script = f"from tests.baselines.test_program import simple, solve_plan; solve_plan(simple(), solver={solver!r})"
+    script = f"from tests.baselines.planning.test_program import simple, solve_plan; solve_plan(simple(), solver={solver!r})"
     ran = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, check=True)
     assert (ran.stdout, ran.stderr) == (b"", b"")
 

@@ -14,7 +14,7 @@ from sageserve_env.env import FleetEnv, VectorFleetEnv
 from sageserve_env.env.actions import ACTION_MODES, MASKED_MODES
 from sageserve_env.env.rewards import TERMS
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 KEY = re.compile(r"`(\w+)`")
 ID = "SageServe/Mini-v0"
 SHORT = {"horizon_s": 900.0}  # three steps

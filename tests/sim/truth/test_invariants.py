@@ -26,7 +26,7 @@ from tests.sim.helpers import (
     toy_world,
 )
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "invariants.md"
 NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 
