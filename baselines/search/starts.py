@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from baselines.search.schedule import PARTS, Room, Schedule
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.policy import Policy, load_policy
+from sageserve_env.evaluation.policy import Policy, hushed, load_policy
 from sageserve_env.evaluation.problems.episodes import play_policy
 from sageserve_env.scenarios import Scenario
 from sageserve_env.sim import Knobs
@@ -80,7 +80,8 @@ def _recorded(
     for name, own in policies:
         recorded = Recorded(tuned_or(name, own, env.setup.problem.name))
         try:
-            play_policy(env, recorded, options, seed)
+            with hushed():
+                play_policy(env, recorded, options, seed)
         except InputError:
             continue
         targets = recorded.targets(env.telemetry())

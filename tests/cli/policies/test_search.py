@@ -23,6 +23,12 @@ def test_it_shows_what_it_found_and_goes_on_from_its_file(run, tmp_path):
     assert again[0] == first["plans"][0]
 
 
+def test_fleets_to_begin_with_that_are_short_of_vms_are_no_news(run, tmp_path, caplog):
+    crowded = ("--env", "SageServe/Globe-v0", "--day", "2", "--variant", "2", "--hours", "2", "--evaluations", "1")
+    assert run("search", *crowded, "--out", tmp_path / "plans.json").status == 0
+    assert caplog.records == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
