@@ -191,7 +191,7 @@ def begin(search: Search, episode: dict[str, Any], player: Player, rng: np.rando
     worth = kept.score
     plan = Plan(
         episode=episode,
-        identity=episode_identity(player.episode.workload, player.world, player.episode.workload_seed),
+        identity=identity_of(player),
         schedule={},
         usd=0.0,
         shortfall=0.0,
@@ -206,8 +206,9 @@ def begin(search: Search, episode: dict[str, Any], player: Player, rng: np.rando
 
 
 def resume(search: Search, episode: dict[str, Any], player: Player, plan: Plan, rng: np.random.Generator) -> tuple[Course, Plan]:
-    """Where an earlier search stood, or what the agent does where that is better."""
+    """Where an earlier search stood, or what the agent does where that is better; in the traffic of now, if that has changed."""
     kept = player.play([Schedule.unpacked(plan.schedule)])[0]
+    plan = standing(replace(plan, identity=identity_of(player)), kept, plan.evaluations, rng)
     env = search.env()
     for name, schedule in agent_starts(search, env, episode, player).items():
         course = player.play([schedule])[0]
@@ -217,6 +218,11 @@ def resume(search: Search, episode: dict[str, Any], player: Player, plan: Plan, 
             kept, plan = course, standing(begun, course, plan.evaluations, rng)
     env.close()
     return kept, plan
+
+
+def identity_of(player: Player) -> str:
+    """What tells the traffic of the episode from any other."""
+    return episode_identity(player.episode.workload, player.world, player.episode.workload_seed)
 
 
 def agent_starts(search: Search, env: FleetEnv, episode: dict[str, Any], player: Player) -> dict[str, Schedule]:

@@ -78,6 +78,11 @@ def test_the_same_number_of_evaluations_gives_the_same_plan_also_when_stopped_on
     assert find(Search(MINI, seed=1, hours=HOURS), EPISODE, 60).schedule != first.schedule
 
 
+def test_a_plan_that_is_gone_on_with_is_of_the_traffic_of_now(search, found):
+    """Else it could not be replayed: a plan is found by the identity of its episode."""
+    assert find(search, EPISODE, found.evaluations, plan=replace(found, identity="of other traffic", usd=1.0)) == found
+
+
 def test_it_can_begin_with_what_an_agent_does(found):
     with_agent = Search(MINI, hours=HOURS, agent="agents/mini-shared")
     again = find(with_agent, EPISODE, found.evaluations + 1, plan=found)
