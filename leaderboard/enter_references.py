@@ -22,7 +22,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
 from sageserve_env.evaluation.locked.play.seat import Job
-from sageserve_env.evaluation.locked.protocol import LIMITS
+from sageserve_env.evaluation.locked.protocol import LIMITS, held_out
 from sageserve_env.evaluation.locked.result.logs import log_file
 from sageserve_env.evaluation.locked.result.record import read_evaluation
 from sageserve_env.evaluation.policy import is_tuned
@@ -147,14 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def enter(reference: Reference, board: Board, env: str, runs: Path, workers: int) -> None:
-    """Enter a policy on an id, beside what it has entered of others; leave it out where it cannot play every episode."""
+    """Enter a policy on an id, beside what it has entered of others; tell its failed episodes, and leave it out if all are."""
+    ground = board.ground(env)
     try:
-        found = evaluated(result_of(reference, board.ground(env), runs, workers))
+        found = evaluated(result_of(reference, ground, runs, workers))
         if not found.logs:
             raise InputError(f"{env}: it failed in every episode")
     except InputError as error:
         print(f"  left out: {error}", flush=True)
         return
+    if failed := len(held_out(ground.problem)) - len(found.logs):
+        print(f"  failed in {failed} episodes, which are not entered", flush=True)
     folder = board.submissions / reference.name
     write_submission(folder, reference.about(), [*entered_before(board, reference.name, env), found])
 
