@@ -18,7 +18,7 @@ from sageserve_env.evaluation.locked.protocol import held_out
 from sageserve_env.evaluation.policy import Policy
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, episode_score
 from sageserve_env.evaluation.runner import policy_rng
-from sageserve_env.scenarios import load_problem
+from sageserve_env.scenarios import Scenario, load_problem
 
 
 class ResidualEnv(gym.Wrapper[NDArray[np.float32], NDArray[np.int64], Any, Any]):
@@ -77,7 +77,8 @@ class ResidualEnv(gym.Wrapper[NDArray[np.float32], NDArray[np.int64], Any, Any])
 def begin(policy: Policy | Reference, env: FleetEnv) -> None:
     """Tell a policy of the episode that an environment has begun, as evaluations do."""
     episode = env.episode
-    policy.reset(briefing(env.setup.problem, episode, episode.workload_seed), policy_rng(episode.workload_seed))
+    told = Scenario(**briefing(env.setup.problem, episode, episode.workload_seed))
+    policy.reset(told, policy_rng(episode.workload_seed))
 
 
 def unmasked(info: dict[str, Any]) -> dict[str, Any]:

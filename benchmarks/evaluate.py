@@ -50,7 +50,8 @@ def measured(name: str, episodes: int) -> dict[str, Any]:
     job = Job(entrant, introduced(entrant, LIMITS, is_bound=False), problem, LIMITS, is_bound=False, has_anchors=False)
 
     def locked(workers: int) -> None:
-        assert all(row.failure is None for row in play_here(job, held_out(problem)[:episodes], workers))
+        wanted = [(episode, EPISODE_SEED) for episode in held_out(problem)[:episodes]]
+        assert all(row.failure is None for row in play_here(job, wanted, workers))
 
     with ProcessPoolExecutor(cores) as pool:
 

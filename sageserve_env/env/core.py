@@ -81,6 +81,7 @@ class Engine:
         self._sources: list[Tables | Chunk | None] = [None] * n_envs
         self.state = initial_state(settings.world, n_envs=n_envs, max_in_flight=min(FIRST_FLIGHT_SLOTS, settings.max_in_flight))
         self.rows = empty_rows(settings, n_envs)
+        self.rows["row"]["phase"] = DONE
         self.terms = self._term_views()
         self._n_threads = max(1, min(n_threads, n_envs))
         self._threads: ThreadPoolExecutor | None = None
@@ -133,7 +134,7 @@ class Engine:
         """
         self.rows["action"][...] = actions
         self.rows["row"]["phase"] = READY if is_active is None else np.where(is_active, READY, DONE)
-        self._run()
+        self.run()
 
     def follow(self, knobs: Sequence[Knobs | None]) -> None:
         """Take rows to their next control instant under the knobs of reference policies, in place of actions.
@@ -149,24 +150,38 @@ class Engine:
         for each in knobs:
             if each is not None:
                 each.validated(self.settings.world)
-        row = self.rows["row"]
         for e, each in enumerate(knobs):
-            row["phase"][e] = DONE if each is None else RUNNING
             if each is not None:
-                self._adopt(e, each)
-                row["until_s"][e] += row["interval_s"][e]
-        self._run()
+                self.adopt(e, each)
+        self.run()
 
-    def _adopt(self, e: int, knobs: Knobs) -> None:
-        """Put knobs into force in row ``e``."""
-        state = self._row_state(e)
+    def act(self, e: int, action: NDArray[Any]) -> None:
+        """Let row ``e`` do at the next :meth:`run` what :meth:`step` does.
+
+        Args:
+            e: Row, at rest.
+            action: One of the action space, shape (A,).
+        """
+        self.rows["action"][e] = action
+        self.rows["row"]["phase"][e] = READY
+
+    def adopt(self, e: int, knobs: Knobs) -> None:
+        """Put knobs into force in row ``e``, which :meth:`run` then takes to its next control instant.
+
+        Args:
+            e: Row, at rest.
+            knobs: They were checked.
+        """
+        state, row = self._row_state(e), self.rows["row"]
         write_knobs(state, knobs)
         order = ADMISSION_ORDERS.index(knobs.admission_order)
         arrays = (*state.values(), *self._tables.values(), self.rows["requests"][e], NO_LOG)
         kernel.adopt(order, self._codec, self.rows["target"][e], *arrays)
+        row["phase"][e] = RUNNING
+        row["until_s"][e] += row["interval_s"][e]
 
-    def _run(self) -> None:
-        """Simulate the rows under way to their control instants."""
+    def run(self) -> None:
+        """Simulate the rows that are not at rest to their next control instants."""
         while self._step_rows() > 0:
             self._grow_flight()
 
@@ -219,14 +234,14 @@ class Engine:
 
     def telemetry(self, e: int) -> Telemetry:
         """What the fleet of row ``e`` looks like now."""
-        return read_telemetry(self.settings.world, self._told(e))
+        return read_telemetry(self.settings.world, self._telemetry_source(e))
 
     def write_telemetry(self, e: int, places: Places) -> None:
         """Write what :meth:`telemetry` gives into arrays that are there."""
-        write_telemetry(places, self._told(e))
+        write_telemetry(places, self._telemetry_source(e))
 
-    def _told(self, e: int) -> dict[str, NDArray[Any]]:
-        """What of the state of row ``e`` telemetry is read from: views."""
+    def _telemetry_source(self, e: int) -> dict[str, NDArray[Any]]:
+        """What telemetry of row ``e`` is read from: views of its state."""
         return {name: self.state[name][e] for name in Source._fields}
 
     def spending(self, e: int) -> Spending:

@@ -104,6 +104,11 @@ class FleetRow(Described):
         """Whether the episode ended early for too many requests in the system."""
         return bool(self._engine.rows["row"][self._index]["is_overfull"])
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the episode has ended, at its horizon or before."""
+        return bool(self._engine.rows["row"][self._index]["step"] >= self.setup.n_steps) or self.is_overfull
+
     def action_masks(self) -> NDArray[np.bool_]:
         """For each choice, whether it can be made in full, shape (choices,), end to end as sb3-contrib wants them.
 
@@ -152,14 +157,14 @@ class FleetRow(Described):
         Raises:
             InputError: The seed is none, no episode is under way, or its requests are recorded ones, which have no law.
         """
-        given, row = read_fork_seed(seed), self._engine.rows["row"][self._index]
-        if self._episode is None or row["step"] >= self.setup.n_steps or row["is_overfull"]:
+        given = read_fork_seed(seed)
+        if self._episode is None or self.is_over:
             raise InputError("fork(): no episode is under way; call reset() first")
         workload = self._episode.workload
         if not isinstance(workload, IntensityWorkload):
             kind = f"the requests of {workload.name!r} are recorded and have no law"
             raise InputError(f"fork(): {kind} to draw others by; use snapshot(), which sees the true future")
-        now = Fork(float(row["until_s"]), given)
+        now = Fork(float(self._engine.rows["row"][self._index]["until_s"]), given)
         forks = (*self._episode.forks, now)
         tables = redrawn(workload, self.setup.world, self._episode.workload_seed, forks)
         return EnvSnapshot(

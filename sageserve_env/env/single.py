@@ -136,7 +136,7 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
         return self._outcome()
 
     def _require_episode(self, what: str) -> None:
-        if self._episode is None or self._is_over():
+        if self._episode is None or self.is_over:
             raise InputError(f"{what}: no episode is under way; call reset() first")
 
     def _outcome(self) -> tuple[Observation, float, bool, bool, Info]:
@@ -145,13 +145,9 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
         reward = self.setup.reward(self._engine.terms)[0]
         self._update_dashboard()
         is_scalar = np.ndim(reward) == 0
-        return self._observer.observation(), float(reward) if is_scalar else reward, False, self._is_over(), self._info()
+        return self._observer.observation(), float(reward) if is_scalar else reward, False, self.is_over, self._info()
 
     def close(self) -> None:
         """Close the window and stop threads."""
         self._engine.close()
         self._close_dashboard()
-
-    def _is_over(self) -> bool:
-        row = self._engine.rows["row"][0]
-        return bool(row["step"] >= self.setup.n_steps or row["is_overfull"])

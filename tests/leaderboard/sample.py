@@ -13,7 +13,7 @@ import numpy as np
 from sageserve_env import __version__
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
-from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed
+from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed, stacked
 from sageserve_env.evaluation.locked.protocol import PROTOCOL, Rolling
 from sageserve_env.evaluation.locked.result.logs import Logged, read_lines, write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
@@ -95,7 +95,7 @@ def played(board: Board, decide: Decide) -> Iterator[Logged]:
             *_, is_over, info = env.step(said["action"]) if "action" in said else env.follow(knobs_of(said))
             outcomes.add([info[name] for name in TERMS])
         head = ID, episode["day"], episode["variant"], EPISODE_SEED, PROTOCOL, __version__, *ground.digests
-        yield Logged(*head, len(steps), actions.hexdigest(), outcomes.hexdigest(), packed(steps))
+        yield Logged(*head, len(steps), actions.hexdigest(), outcomes.hexdigest(), packed(stacked(steps)))
 
 
 def enter(board: Board, name: str, decide: Decide, **about: Any) -> None:

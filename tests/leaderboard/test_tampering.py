@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sageserve_env.evaluation.locked.actions import digested, packed, unpacked
+from sageserve_env.evaluation.locked.actions import digested, packed, stacked, unpacked
 from sageserve_env.evaluation.locked.protocol import Rolling
 from sageserve_env.leaderboard import nulls
 from sageserve_env.leaderboard.finding import KINDS
@@ -39,7 +39,7 @@ def other_action(line):
     rolling = Rolling()
     for said in steps:
         rolling.add(digested(said))
-    return replace(line, log=packed(steps)), rolling.hexdigest()
+    return replace(line, log=packed(stacked(steps))), rolling.hexdigest()
 
 
 def action(sample):
@@ -57,7 +57,7 @@ def action_beyond_the_fleet(sample):
     rolling = Rolling()
     for said in steps:
         rolling.add(said["action"])
-    sample.change(0, log=packed(steps), actions=rolling.hexdigest())
+    sample.change(0, log=packed(stacked(steps)), actions=rolling.hexdigest())
 
 
 def knobs_without_an_order(sample):
@@ -66,7 +66,7 @@ def knobs_without_an_order(sample):
     rolling = Rolling()
     for said in steps:
         rolling.add(digested(said))
-    sample.change(0, "serve-nothing", log=packed(steps), actions=rolling.hexdigest())
+    sample.change(0, "serve-nothing", log=packed(stacked(steps)), actions=rolling.hexdigest())
 
 
 def fewer_actions(sample):
@@ -75,7 +75,7 @@ def fewer_actions(sample):
     rolling = Rolling()
     for said in steps:
         rolling.add(digested(said))
-    sample.change(0, steps=line.steps - 1, log=packed(steps), actions=rolling.hexdigest())
+    sample.change(0, steps=line.steps - 1, log=packed(stacked(steps)), actions=rolling.hexdigest())
 
 
 def number_in_the_table(sample):

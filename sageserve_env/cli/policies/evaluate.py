@@ -32,7 +32,7 @@ def evaluate(
         bool, typer.Option("--bound", help="Show the traffic to come to an installed policy that wants it; never ranked.")
     ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", metavar="N", help="Episodes at a time, two cores each; changes no result.")
+        int, typer.Option("--workers", metavar="N", help="Cores that simulate, or tasks of Ray; changes no result.")
     ] = 1,
     engine: Annotated[
         str,

@@ -11,6 +11,7 @@ import numpy as np
 
 import sageserve_env
 from sageserve_env.env import FleetEnv
+from sageserve_env.env.fleets import Fleets
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.generalisation.conditions import Condition
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
@@ -98,11 +99,11 @@ def played(
     """The cell of one policy under one condition; it ends with the first episode that fails."""
     rows, where = list[Row](), (str(condition), reference_of(condition))
     try:
-        env = FleetEnv(problem=condition.load(), split=condition.split, **known.view)
+        fleets = Fleets(problem=condition.load(), split=condition.split, **known.view)
     except InputError as error:
         return Cell(entrant.text, *where, 0, 0, None, None, str(error))
     for episode in episodes:
-        rows.append(play_locked(env, entrant, known, episode, LIMITS, is_bound=False))
+        rows.append(play_locked(fleets, entrant, known, episode, LIMITS, is_bound=False))
         report()
         failure = rows[-1].failure
         if failure is not None:

@@ -79,21 +79,25 @@ def knobs_of(said: Said) -> Knobs:
     return Knobs(**values, admission_order=ADMISSION_ORDERS[int(code)])
 
 
-def packed(steps: Sequence[Said]) -> Packed:
-    """Pack the decisions of an episode.
+def stacked(steps: Sequence[Said]) -> Said:
+    """The decisions of an episode by name, the steps along the first axis.
 
     Args:
-        steps: Of each step, arrays of the same names and shapes throughout; numbers that an environment takes.
+        steps: Of each step, arrays of the same names and shapes throughout; numbers that an environment takes. One at least.
     """
+    return {name: np.array([step[name] for step in steps], np.float64) for name in sorted(steps[0])}
+
+
+def packed(arrays: Said) -> Packed:
+    """Pack the decisions of an episode, as :func:`stacked` gives them."""
     names: dict[str, list[Any]] = {}
-    parts = []
-    for name in sorted(steps[0]):
-        values = np.array([step[name] for step in steps], np.float64)
-        code, data = _coded(values.reshape(len(steps), -1))
+    parts, (n_steps, *_) = [], next(iter(arrays.values())).shape
+    for name, values in arrays.items():
+        code, data = _coded(values.reshape(n_steps, -1))
         names[name] = [code, *values.shape[1:]]
         parts.append(data)
     squeezed = zlib.compress(b"".join(parts), 9)
-    return {"steps": len(steps), "fields": names, "data": base64.b64encode(squeezed).decode()}
+    return {"steps": n_steps, "fields": names, "data": base64.b64encode(squeezed).decode()}
 
 
 def unpacked(given: Any) -> list[Said]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -15,12 +15,15 @@ from sageserve_env.evaluation.locked.protocol import LIMITS, Episode, Limits, he
 from sageserve_env.evaluation.locked.result.logs import log_file, logged, with_logs, write_logs
 from sageserve_env.evaluation.locked.result.record import Evaluation, read_evaluation, require_episodes, require_same_head
 from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
 from sageserve_env.scenarios import Problem
 from sageserve_env.world.checks import require_choice, require_count
 
 MOST_WORKERS = 4096
 
-ENGINES: dict[str, Callable[[Job, list[Episode], int], Generator[Row, None, None]]] = {"local": play_here, "ray": play_on_ray}
+Play = Callable[[Job, Iterable[tuple[Episode, int]], int], Generator[Row, None, None]]
+
+ENGINES: dict[str, Play] = {"local": play_here, "ray": play_on_ray}
 """Who plays the episodes of a job, so many at a time, and gives their rows as they are done."""
 
 Report = Callable[[Evaluation], None]
@@ -51,7 +54,7 @@ def evaluate(
         episodes: Only so many, the first ones; None: all.
         out: The result's file, written after every episode; what it holds already is not played again.
         keeps_actions: Also write what the policy did, beside ``out``: see ``logs.py``.
-        workers: Episodes that are simulated at a time; in each, two are played in turn.
+        workers: Threads that simulate, or tasks of Ray at a time.
         engine: Where they are played: ``"local"``, in this process, or ``"ray"``, on the machines of a Ray cluster.
         is_bound: Show the policy the traffic to come; for installed policies that know the future.
         has_anchors: Also play what dollars are measured against; a leaderboard takes it from its own entries.
@@ -78,7 +81,7 @@ def evaluate(
         if keeps_actions:
             evaluation.rows = with_logs(evaluation.rows, log_file(out))
     done = [row.episode for row in evaluation.rows]
-    left = [episode for episode in order[:episodes] if episode not in done]
+    left = [(episode, EPISODE_SEED) for episode in order[:episodes] if episode not in done]
     report(evaluation)
     with closing(ENGINES[engine](job, left, workers)) as rows:
         for row in rows:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,7 @@ from sageserve_env.errors import InputError
 from sageserve_env.evaluation.policy import Policy, check_policy, policy_name
 from sageserve_env.evaluation.runner import policy_rng
 from sageserve_env.scenarios.scenario import Scenario
+from sageserve_env.sim.knobs import Knobs
 from sageserve_env.world.schema import TIERS
 
 EPISODE_SEED = 2025
@@ -84,20 +85,29 @@ def play_policy(env: FleetEnv, policy: Policy, options: dict[str, Any] | None = 
     check_policy(policy)
     _require_same_fleet(env, policy)
     env.reset(seed=seed, options=options)
-    episode = env.episode
-    scenario = Scenario(env.setup.problem.name, env.setup.world, episode.workload, env.setup.problem.control_interval_s)
-    foresee = getattr(policy, "foresee", None)
-    if foresee is not None:
-        foresee(episode.workload, episode.workload_seed)
-    policy.reset(scenario, policy_rng(seed))
-    is_over = False
-    while not is_over:
-        knobs = policy.decide(env.telemetry())
+    for knobs in decisions(env, policy, seed):
         try:
-            is_over = env.follow(knobs)[3]
+            env.follow(knobs)
         except InputError as error:
             raise InputError(f"policy '{policy_name(policy)}' at {env.telemetry().now_s:g} s: {error}") from None
     return episode_score(env)
+
+
+def decisions(row: FleetRow, policy: Policy, seed: int) -> Iterator[Knobs]:
+    """What a reference policy decides in the episode that has begun, from its first instant on: who carries it out goes on then.
+
+    Args:
+        row: Any fleet.
+        policy: Who decides. One that knows the future is shown the episode's.
+        seed: Of the policy, in a stream of its own.
+    """
+    problem, episode = row.setup.problem, row.episode
+    foresee = getattr(policy, "foresee", None)
+    if foresee is not None:
+        foresee(episode.workload, episode.workload_seed)
+    policy.reset(Scenario(problem.name, row.setup.world, episode.workload, problem.control_interval_s), policy_rng(seed))
+    while not row.is_over:
+        yield policy.decide(row.telemetry())
 
 
 def _require_same_fleet(env: FleetEnv, policy: Policy) -> None:

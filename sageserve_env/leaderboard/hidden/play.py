@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from sageserve_env import __version__
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import introduced
-from sageserve_env.evaluation.locked.play.episode import Failure, Row, play_locked
-from sageserve_env.evaluation.locked.play.seat import environment
+from sageserve_env.evaluation.locked.play.episode import Failure, Row
+from sageserve_env.evaluation.locked.play.seat import Job, play_here
 from sageserve_env.evaluation.locked.protocol import LIMITS, PROTOCOL, problem_digest
 from sageserve_env.leaderboard.board import Board, Ground
 from sageserve_env.leaderboard.canaries import ANCHOR
@@ -48,7 +47,7 @@ def play_hidden(
         env: The id.
         entrants: Entries with their policies.
         secret: The file of the secret.
-        workers: Episodes at a time.
+        workers: Threads that simulate.
         report: Told of every episode.
 
     Returns:
@@ -76,16 +75,9 @@ def play_hidden(
 def play_entrant(entrant: Entrant, split: Hidden, workers: int) -> list[Row]:
     """A policy's episodes, in order."""
     known = introduced(entrant, LIMITS, is_bound=False)
-
-    def play(number: int) -> Row:
-        env = environment(known, entrant, split.problem)
-        try:
-            return play_locked(env, entrant, known, split.episodes[number], LIMITS, False, split.seeds[number])
-        finally:
-            env.close()
-
-    with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(play, range(len(split.episodes))))
+    job = Job(entrant, known, split.problem, LIMITS, is_bound=False, has_anchors=False)
+    rows = play_here(job, zip(split.episodes, split.seeds, strict=True), workers)
+    return sorted(rows, key=lambda row: split.episodes.index(row.episode))
 
 
 def hidden_table(env: str, split: Hidden, ground: Ground, rows: Sequence[VerifiedEntry]) -> VerifiedTable:

@@ -10,7 +10,7 @@ import pytest
 from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed, unpacked
+from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed, stacked, unpacked
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate
 from sageserve_env.evaluation.locked.result.logs import Logged, log_file, read_lines, write_logs
@@ -54,7 +54,7 @@ RNG = np.random.default_rng(0)
 )
 def test_actions_come_back_bit_for_bit(actions, code: str) -> None:
     steps = [{"action": np.asarray(action)} for action in actions]
-    log = json.loads(json.dumps(packed(steps)))
+    log = json.loads(json.dumps(packed(stacked(steps))))
     assert log["fields"]["action"][0] == code
     assert [bits(said["action"]) for said in unpacked(log)] == [bits(said["action"]) for said in steps]
 
@@ -64,7 +64,7 @@ def test_knobs_come_back_and_take_little_room() -> None:
     knobs = Knobs.static(world, "EDF")
     values = {each.name: np.asarray(getattr(knobs, each.name)) for each in fields(Knobs) if each.name != "admission_order"}
     steps = [{**values, "cap": values["cap"] + k % 2, "admission_order": order_code("EDF")} for k in range(288)]
-    log = packed(steps)
+    log = packed(stacked(steps))
     assert len(log["data"]) < 1000
     again = unpacked(log)
     for said, found in zip(steps, again, strict=True):
@@ -77,7 +77,7 @@ def test_an_order_is_one_number() -> None:
     knobs = Knobs.static(load_problem("mini").world())
     values = {each.name: np.asarray(getattr(knobs, each.name)) for each in fields(Knobs) if each.name != "admission_order"}
     with pytest.raises(InputError, match="is no packed log"):
-        unpacked(packed([{**values, "admission_order": np.array([0, 0])}]))
+        unpacked(packed(stacked([{**values, "admission_order": np.array([0, 0])}])))
     with pytest.raises(InputError, match="admission_order = 4 is none"):
         knobs_of({**values, "admission_order": np.array(4)})
 
@@ -98,7 +98,7 @@ def test_an_order_is_one_number() -> None:
     ],
 )
 def test_what_is_no_log_is_refused(change) -> None:
-    log = packed([{"action": np.array([1, 2])}, {"action": np.array([2, 2])}])
+    log = packed(stacked([{"action": np.array([1, 2])}, {"action": np.array([2, 2])}]))
     change(log)
     with pytest.raises(InputError, match="log"):
         unpacked(log)

@@ -8,7 +8,7 @@ import pytest
 from sageserve_env.evaluation.locked.play.briefing import Recorded, briefing
 from sageserve_env.evaluation.locked.protocol import held_out
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
-from sageserve_env.scenarios import load_problem
+from sageserve_env.scenarios import Scenario, load_problem
 from sageserve_env.workload.drawn.generated import IntensityWorkload
 from sageserve_env.workload.play import play
 from sageserve_env.workload.rates import past_rates, token_rates
@@ -18,7 +18,7 @@ def told(name: str, number: int):
     """A problem's scenario as it is told, and the episode."""
     problem = load_problem(name)
     episode = problem.sample("test", np.random.default_rng(EPISODE_SEED), held_out(problem)[number])
-    return pickle.loads(pickle.dumps(briefing(problem, episode, 5))), episode
+    return Scenario(**pickle.loads(pickle.dumps(briefing(problem, episode, 5)))), episode
 
 
 @pytest.mark.parametrize("name", ["mini", "week", "azure", "paper"])

@@ -14,11 +14,12 @@ import pytest
 
 from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env import FleetEnv
+from sageserve_env.env.fleets import Fleets
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate, introduced
 from sageserve_env.evaluation.locked.play.episode import Row, play_locked
-from sageserve_env.evaluation.locked.play.seat import environment
+from sageserve_env.evaluation.locked.play.seat import Job, fleets_of
 from sageserve_env.evaluation.locked.protocol import LIMITS, held_out, policy_seed
 from sageserve_env.evaluation.locked.result.record import read_evaluation
 from sageserve_env.evaluation.locked.result.report import headline
@@ -42,16 +43,17 @@ def problem():
 
 
 @pytest.fixture(scope="module")
-def env(problem):
+def fleets(problem):
     """What it is played in."""
-    return FleetEnv(problem=problem, split="test")
+    return Fleets(problem=problem, split="test")
 
 
-def played(env, name: str, limits=LIMITS) -> Row:
+def played(fleets, name: str, limits=LIMITS) -> Row:
     """The first episode of a policy in the file."""
     made = getattr(entrants, name)
     kind = "agent" if hasattr(made, "act") else "controller"
-    return play_locked(env, of_file(name), Described(name, kind, False, {}, {}), held_out(env.setup.problem)[0], limits, False)
+    episode = held_out(fleets.setup.problem)[0]
+    return play_locked(fleets, of_file(name), Described(name, kind, False, {}, {}), episode, limits, False)
 
 
 def entrant(text: str) -> Entrant:
@@ -103,8 +105,8 @@ def test_nothing_is_carried_from_one_episode_to_the_next(problem) -> None:
 
 
 def test_each_episode_has_a_process_of_its_own_and_none_is_left(problem, monkeypatch) -> None:
-    """Two are played in turn, and two begin meanwhile, which end with the evaluation."""
-    from sageserve_env.evaluation.locked.play import seat
+    """Two are played side by side, and two begin meanwhile, which end with the evaluation."""
+    from sageserve_env.evaluation.locked.play import episode
 
     begun = []
 
@@ -113,13 +115,13 @@ def test_each_episode_has_a_process_of_its_own_and_none_is_left(problem, monkeyp
             super().__init__(*given)
             begun.append(self._process)
 
-    monkeypatch.setattr(seat, "PolicyProcess", Noted)
+    monkeypatch.setattr(episode, "PolicyProcess", Noted)
     evaluate(of_file("Holds"), problem, episodes=2)
     assert len({process.pid for process in begun}) == len(begun) == 4
     assert not any(process.is_alive() for process in begun)
 
 
-def test_a_process_that_remembers_would_be_found_out(env) -> None:
+def test_a_process_that_remembers_would_be_found_out(fleets) -> None:
     """The test above could fail: asked for a second episode, the same process finds what it left."""
     process, told = PolicyProcess(of_file("Remembers")), layout({"observation": 0, "mask": None})
     for task, *arguments in [("load",), ("begin_agent", 1, told)]:
@@ -138,8 +140,8 @@ def test_an_agent_may_choose_its_view(problem) -> None:
 
 
 @pytest.mark.parametrize(("peeking", "plain"), [("Peeks", "Holds"), ("PeeksAtTelemetry", "Controls")])
-def test_who_peeks_scores_as_without(env, peeking: str, plain: str) -> None:
-    rows = [played(env, name) for name in (peeking, plain)]
+def test_who_peeks_scores_as_without(fleets, peeking: str, plain: str) -> None:
+    rows = [played(fleets, name) for name in (peeking, plain)]
     assert rows[0].failure is None
     assert replace(rows[0], times={}) == replace(rows[1], times={})
 
@@ -186,8 +188,8 @@ def test_a_peeking_policy_would_find_what_is_there(problem) -> None:
         ("OwnFleet", "InputError", -1),
     ],
 )
-def test_what_fails_is_named(env, name: str, exception: str, step: int) -> None:
-    failure = played(env, name, SHORT if exception == "TimeLimit" else LIMITS).failure
+def test_what_fails_is_named(fleets, name: str, exception: str, step: int) -> None:
+    failure = played(fleets, name, SHORT if exception == "TimeLimit" else LIMITS).failure
     assert failure is not None
     assert (failure.exception, failure.step) == (exception, step)
 
@@ -199,14 +201,14 @@ def test_a_failure_is_told_and_unranked(problem, tmp_path) -> None:
     assert read_evaluation(tmp_path / "r.json").rows == evaluation.rows
 
 
-def test_all_decisions_together_have_a_limit(env) -> None:
-    failure = played(env, "Controls", replace(LIMITS, episode_s=0.0)).failure
+def test_all_decisions_together_have_a_limit(fleets) -> None:
+    failure = played(fleets, "Controls", replace(LIMITS, episode_s=0.0)).failure
     assert failure is not None
     assert (failure.exception, failure.step) == ("TimeLimit", 0)
 
 
-def test_a_policy_cannot_say_more_or_less_than_was_seen(env) -> None:
-    row = played(env, "SaysAnOddTime")
+def test_a_policy_cannot_say_more_or_less_than_was_seen(fleets) -> None:
+    row = played(fleets, "SaysAnOddTime")
     assert row.failure is None
     assert all(0.0 <= seconds <= row.times["wall_s"] for seconds in row.times.values())
 
@@ -346,20 +348,25 @@ def test_text_that_is_no_json_is_refused(tmp_path) -> None:
 def test_who_cannot_be_evaluated_is_told_why(problem, text: str, told: str) -> None:
     def begin() -> None:
         given = entrant(text)
-        environment(introduced(given, LIMITS, is_bound=False), given, problem)
+        fleets_of(Job(given, introduced(given, LIMITS, is_bound=False), problem, LIMITS, is_bound=False), 1)
 
     with pytest.raises(InputError, match=told):
         begin()
 
 
-def test_a_bound_is_shown_the_future_and_unranked(env) -> None:
+def test_a_bound_is_shown_the_future_and_unranked(fleets) -> None:
     """The oracle plans with what will come, in its own process as in this one."""
     oracle = entrant("oracle:throughput=[[20000.0]]")
     with pytest.raises(InputError, match="knows the future"):
         introduced(oracle, LIMITS, is_bound=False)
     known = introduced(oracle, LIMITS, is_bound=True)
-    row = play_locked(env, oracle, known, held_out(env.setup.problem)[0], LIMITS, is_bound=True)
-    score = play_policy(env, load_policy("oracle", throughput=[[20000.0]]), dict(row.episode), EPISODE_SEED)
+    row = play_locked(fleets, oracle, known, held_out(fleets.setup.problem)[0], LIMITS, is_bound=True)
+    score = play_policy(
+        FleetEnv(problem=fleets.setup.problem, split="test"),
+        load_policy("oracle", throughput=[[20000.0]]),
+        dict(row.episode),
+        EPISODE_SEED,
+    )
     assert (row.terms, row.failure) == (dict(score.terms), None)
     assert summary([row], 1, is_bound=True)["is_ranked"] is False
     assert summary([row], 1, is_bound=False)["is_ranked"] is True

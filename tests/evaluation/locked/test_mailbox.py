@@ -17,7 +17,7 @@ from sageserve_env.evaluation.locked.wall.mailbox import ROOM, Mailbox, new_file
 Sides = tuple[Mailbox, Mailbox]
 
 
-@pytest.fixture(params=[False, True], ids=["naps", "looks"])
+@pytest.fixture(params=[None, mailbox.nap, mailbox.give_way], ids=["sleeps", "naps", "gives way"])
 def sides(request: pytest.FixtureRequest) -> Sides:
     """Who asks, and who answers."""
     ours, theirs = Pipe()
@@ -38,11 +38,9 @@ def answering(answers: Mailbox, times: int, reply: Callable[[bytes], bytes]) -> 
     return thread
 
 
-@pytest.mark.parametrize("awake_s", [0.0, mailbox.AWAKE_S])
 @pytest.mark.parametrize("length", [0, 1, ROOM, ROOM + 1])
-def test_every_question_has_its_answer(sides: Sides, monkeypatch: pytest.MonkeyPatch, awake_s: float, length: int) -> None:
-    """Those who never look and sleep at once wake each other; what does not fit into the box takes the line."""
-    monkeypatch.setattr(mailbox, "AWAKE_S", awake_s)
+def test_every_question_has_its_answer(sides: Sides, monkeypatch: pytest.MonkeyPatch, length: int) -> None:
+    """Those who sleep at once wake each other; what does not fit into the box takes the line."""
     monkeypatch.setattr(mailbox, "SLEEP_S", 60.0)
     asks, answers = sides
     thread = answering(answers, 50, lambda question: question[:1] * length)

@@ -6,10 +6,12 @@ import pytest
 
 from baselines import search
 from sageserve_env.env import FleetEnv
+from sageserve_env.env.fleets import Fleets
 from sageserve_env.env.rewards import TERMS
 from sageserve_env.evaluation.locked.play.anchors import Anchors
 from sageserve_env.evaluation.locked.play.episode import Failure, Row
 from sageserve_env.evaluation.locked.play.measured import MEASURED
+from sageserve_env.evaluation.locked.play.together import together
 from sageserve_env.evaluation.locked.result.record import schema, violations
 from sageserve_env.evaluation.locked.result.report import headline
 from sageserve_env.evaluation.locked.result.summary import summary
@@ -125,26 +127,26 @@ def test_rows_fit_the_schema_and_come_back() -> None:
 def test_anchors_are_those_that_the_package_ships(tmp_path, monkeypatch) -> None:
     problem = load_problem("mini").with_overrides(horizon_s=600.0)
     monkeypatch.setattr("sageserve_env.evaluation.tuned.shipped", lambda entry: tmp_path / "tuned")
-    env = FleetEnv(problem=problem, split="test")
-    assert Anchors.of(env) is None
+    fleets, env = Fleets(problem=problem, split="test"), FleetEnv(problem=problem, split="test")
+    assert Anchors.of(env.setup) is None
     log, plans = tmp_path / "tuned" / "mini" / "reactive.json", tmp_path / "plans" / "mini.json"
     for path in (log, plans):
         path.parent.mkdir(parents=True)
     log.write_text(json.dumps({"policy": "reactive", "fixed": {}, "best": {"options": {"cool_down_s": 60.0}}}))
-    assert Anchors.of(env) is None
+    assert Anchors.of(env.setup) is None
     day = problem.split("test").windows[0].name
     head = {name: search.Search(problem, "test", 0).head()[name] for name in ("problem", "split", "episode_seed", "horizon_s")}
     plan = {"episode": {"day": day, "variant": 0}, "usd": 12.5, "shortfall": 0.01}
     plans.write_text(json.dumps({**head, "plans": [plan]}))
-    found = Anchors.of(env)
+    found = Anchors.of(env.setup)
     assert found is not None
-    assert Anchors.of(FleetEnv(problem=problem, split="test", action_mode="knobs", forecaster="recurring")) == found
-    facts = found.of_episode(env, plan["episode"])
+    assert Anchors.of(Fleets(problem=problem, split="test", action_mode="knobs", forecaster="recurring").setup) == found
+    (facts,) = together(fleets, iter([found.playing(fleets.each[0], plan["episode"])]))
     played = play_policy(env, load_policy("reactive", cool_down_s=60.0), plan["episode"], EPISODE_SEED)
     assert facts is not None
     assert (facts["reactive_usd"], facts["reactive_is_feasible"]) == (played.usd, played.is_feasible)
     assert (facts["hindsight_usd"], facts["hindsight_is_feasible"]) == (12.5, False)
-    assert found.of_episode(env, {"day": day, "variant": 1}) is None
+    assert list(together(fleets, iter([found.playing(fleets.each[0], {"day": day, "variant": 1})]))) == [None]
     for other in ({"episode_seed": 1}, {"split": "validation"}, {"horizon_s": 3600.0}, {"problem": "another"}):
         plans.write_text(json.dumps({**head, **other, "plans": [plan]}))
-        assert Anchors.of(env) is None
+        assert Anchors.of(env.setup) is None

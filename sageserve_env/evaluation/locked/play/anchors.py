@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sageserve_env.env import FleetEnv
+from sageserve_env.env.fleets import Fleet
+from sageserve_env.env.setup import Setup
+from sageserve_env.evaluation.locked.play.together import Playing, Stop
 from sageserve_env.evaluation.locked.protocol import SPLIT, Episode
-from sageserve_env.evaluation.policy import hushed, installed_policies, load_policy
+from sageserve_env.evaluation.policy import installed_policies, load_policy
 from sageserve_env.evaluation.problems.card import TUNED_ON
-from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, play_policy
+from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, decisions, episode_score
 from sageserve_env.evaluation.tuned import shipped_log
 from sageserve_env.identity import digest
 
@@ -32,9 +35,9 @@ class Anchors:
     plans: dict[tuple[str, int], tuple[float, bool]] = field(repr=False)
 
     @classmethod
-    def of(cls, env: FleetEnv) -> Anchors | None:
-        """Those that are shipped for an environment's problem, as it is now; None where one of the two is not."""
-        known, problem = installed_policies(), env.setup.problem
+    def of(cls, setup: Setup) -> Anchors | None:
+        """Those that are shipped for a problem as it is now; None where one of the two is not."""
+        known, problem = installed_policies(), setup.problem
         if REACTIVE not in known:
             return None
         tuned = TUNED_ON.get(problem.name, problem.name)
@@ -43,7 +46,7 @@ class Anchors:
         if not log.is_file() or not plans.is_file():
             return None
         facts = json.loads(plans.read_text(encoding="utf-8"))
-        searched = plans_digest(FleetEnv(problem=problem, split=env.setup.split))  # an agent's view changes no anchor
+        searched = plans_digest(FleetEnv(problem=problem, split=setup.split))  # an agent's view changes no anchor
         wanted = {"split": SPLIT, "episode_seed": EPISODE_SEED, "horizon_s": problem.horizon_s, "problem": searched}
         if any(facts[name] != value for name, value in wanted.items()):
             return None
@@ -53,13 +56,20 @@ class Anchors:
         }
         return cls(tuned, rows)
 
-    def of_episode(self, env: FleetEnv, episode: Episode) -> dict[str, Any] | None:
-        """Dollars of both in an episode, and whether they hold every level there; None where there is no plan for it."""
+    def playing(self, fleet: Fleet, episode: Episode) -> Playing[dict[str, Any] | None]:
+        """Play an episode.
+
+        Returns:
+            Dollars of both, and whether they hold every level there; None where there is no plan for it.
+        """
         plan = self.plans.get((str(episode["day"]), int(episode["variant"])))
         if plan is None:
             return None
-        with hushed():
-            played = play_policy(env, load_policy(REACTIVE, tuned=self.tuned), dict(episode), EPISODE_SEED)
+        fleet.begin(EPISODE_SEED, dict(episode))
+        for knobs in decisions(fleet, load_policy(REACTIVE, tuned=self.tuned), EPISODE_SEED):
+            fleet.follow(knobs)
+            yield Stop.DECIDED
+        played = episode_score(fleet)
         reactive = {"reactive_usd": played.usd, "reactive_is_feasible": played.is_feasible}
         return {**reactive, "hindsight_usd": plan[0], "hindsight_is_feasible": plan[1]}
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.scenarios import Episode, Problem, Scenario
+from sageserve_env.scenarios import Episode, Problem
 from sageserve_env.scenarios.perturbation import Perturbation
 from sageserve_env.workload.drawn.generated import IntensityWorkload
 from sageserve_env.workload.drawn.intensity import Intensity
@@ -57,8 +57,8 @@ class RecordedStream:
         self._left = snapshot
 
 
-def briefing(problem: Problem, episode: Episode, seed: int) -> Scenario:
-    """The scenario as a controller may know it.
+def briefing(problem: Problem, episode: Episode, seed: int) -> dict[str, Any]:
+    """The arguments of the ``Scenario`` that a controller may know: it is made, and checked, where it is told.
 
     Its workload has the past of the episode's, and for what arrives the requests of the first train day at their mean rates, from
     which controllers learn how large requests are. Where the traffic is a recorded trace, it has no requests at all.
@@ -76,7 +76,13 @@ def briefing(problem: Problem, episode: Episode, seed: int) -> Scenario:
         workload = IntensityWorkload(problem.name, intensity, week_start_s=episode.week_start_s, past=past)
     else:
         workload = Recorded(problem.name, episode.horizon_s, NO_REQUESTS, past)
-    return Scenario(problem.name, world, workload, problem.control_interval_s, episode.horizon_s)
+    return {
+        "name": problem.name,
+        "world": world,
+        "workload": workload,
+        "control_interval_s": problem.control_interval_s,
+        "duration_s": episode.horizon_s,
+    }
 
 
 def told_past(workload: Workload, world: World, seed: int) -> Any:

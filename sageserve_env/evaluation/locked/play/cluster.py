@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Generator
+from collections.abc import Generator, Iterable
 from functools import lru_cache
 from typing import Any
 
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.play.episode import Row
-from sageserve_env.evaluation.locked.play.seat import Job, Seat
+from sageserve_env.evaluation.locked.play.seat import Job, Seats
 from sageserve_env.evaluation.locked.protocol import Episode
 from sageserve_env.extras import need
 
@@ -21,12 +21,12 @@ ADDRESS = "RAY_ADDRESS"
 """Where the cluster is, as Ray itself reads it; without it, one of this machine is begun."""
 
 
-def play_on_ray(job: Job, episodes: list[Episode], workers: int) -> Generator[Row, None, None]:
+def play_on_ray(job: Job, episodes: Iterable[tuple[Episode, int]], workers: int) -> Generator[Row, None, None]:
     """Play episodes as tasks of Ray, each on one processor; gives their rows as they are done.
 
     Args:
         job: Of whom.
-        episodes: Which.
+        episodes: Which, each with the seed of its ``reset``.
         workers: Episodes at a time.
 
     Raises:
@@ -41,7 +41,7 @@ def play_on_ray(job: Job, episodes: list[Episode], workers: int) -> Generator[Ro
     try:
         task = ray.remote(num_cpus=1, max_retries=LOSSES)(play_as_task)
         packed = ray.put(pickle.dumps((job, job.head())))
-        waiting, running = list(reversed(episodes)), set[Any]()
+        waiting, running = list(reversed(list(episodes))), set[Any]()
         while waiting or running:
             while waiting and len(running) < workers:
                 running.add(task.remote(packed, waiting.pop()))
@@ -82,18 +82,19 @@ def outcome(ray: Any, task: Any) -> Row:
     return row
 
 
-def play_as_task(packed: bytes, episode: Episode) -> Row:
+def play_as_task(packed: bytes, given: tuple[Episode, int]) -> Row:
     """What a task of Ray does.
 
     Raises:
         InputError: This machine has not what the evaluation is of.
     """
-    return seat(packed).play(episode)
+    (row,) = seats(packed).play([given])
+    return row
 
 
 @lru_cache(maxsize=1)
-def seat(packed: bytes) -> Seat:
-    """The seat of this process for a job, made for the first of its tasks that comes here.
+def seats(packed: bytes) -> Seats:
+    """The one seat of this process for a job, made for the first of its tasks that comes here.
 
     Raises:
         InputError: This machine has not what the evaluation is of.
@@ -106,4 +107,4 @@ def seat(packed: bytes) -> Seat:
     for name, value in wanted.items():
         if found[name] != value:
             raise InputError(f"--engine ray: a machine of the cluster has another {name}; install the same on all of them")
-    return Seat(job)
+    return Seats(job, 1, 1)

@@ -1,25 +1,25 @@
-"""One held-out episode of a policy behind its wall: the environment is here, and what the policy is told goes over by value."""
+"""One held-out episode of a policy behind its wall: the fleet is here, and what the policy is told goes over by value."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Generator
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from sageserve_env.env import FleetEnv
-from sageserve_env.env.rewards import TERMS
-from sageserve_env.evaluation.locked.actions import Packed, Said, digested, packed
+from sageserve_env.env.fleets import Fleet, Fleets
+from sageserve_env.evaluation.locked.actions import Packed, Said, all_digested, packed, stacked
 from sageserve_env.evaluation.locked.entrant import Described, Entrant
 from sageserve_env.evaluation.locked.play.briefing import briefing
 from sageserve_env.evaluation.locked.play.measured import Measured, measured
+from sageserve_env.evaluation.locked.play.together import Playing, Stop, together
 from sageserve_env.evaluation.locked.play.turns import AgentTurns, ControllerTurns
 from sageserve_env.evaluation.locked.protocol import Episode, Limits, policy_seed, rolled
 from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED, EpisodeScore, episode_score
-from sageserve_env.scenarios import Scenario
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,7 @@ class Row:
         measured: What else was measured, by the names of :data:`~sageserve_env.evaluation.locked.play.measured.MEASURED`.
         actions, outcomes: Rolling digests of what was decided and of the terms of each step.
         times: Seconds of the ``reset`` and of a decision (mean, 95 % and most), as the policy's process tells them; and from the
-            episode's begin to its end, in which another may have been played in turn. The one thing that another run does not give
-            again.
+            episode's begin to its end, in which others were played beside it. The one thing that another run does not give again.
         failure: Why it counts for nothing, or None.
         anchors: What they cost in the same episode, see :class:`~sageserve_env.evaluation.locked.play.anchors.Anchors`, or None.
         log: What was decided, to be done again; in a file of its own (``logs.py``). None where the episode failed.
@@ -97,7 +96,7 @@ class Course:
 
     step: int = -1
     said: list[Said] = field(default_factory=list)
-    terms: list[list[float]] = field(default_factory=list)
+    terms: list[NDArray[np.float64]] = field(default_factory=list)
     seen_s: float = 0.0
     reset_s: float = 0.0
     decisions_s: list[float] = field(default_factory=list)
@@ -109,12 +108,8 @@ class Course:
         return {"reset_s": self.reset_s, "decision_mean_s": mean, "decision_p95_s": late, "decision_max_s": most}
 
 
-Playing = Generator[None, None, Row]
-"""An episode under way: it stops whenever the policy was asked something, and when it goes on, it waits for the answer."""
-
-
 def play_locked(
-    env: FleetEnv,
+    fleets: Fleets,
     entrant: Entrant,
     known: Described,
     episode: Episode,
@@ -122,10 +117,10 @@ def play_locked(
     is_bound: bool,
     seed: int = EPISODE_SEED,
 ) -> Row:
-    """Play an episode with a new process, from begin to end.
+    """Play one episode with a new process.
 
     Args:
-        env: Of the test split, with the policy's view.
+        fleets: One, with the policy's view.
         entrant: Who plays.
         known: What it said of itself when it was first loaded.
         episode: Which one.
@@ -133,66 +128,63 @@ def play_locked(
         is_bound: Show it the traffic to come.
         seed: Of ``reset``.
     """
-    process = PolicyProcess(entrant)
+    process = loading(entrant, limits)
     try:
-        return finished(playing(env, process, known, episode, limits, is_bound, seed))
+        (row,) = together(fleets, iter([playing(fleets.each[0], process, known, episode, limits, is_bound, seed)]))
     finally:
         process.close()
+    return row
 
 
-def finished(under_way: Playing) -> Row:
-    """The row of an episode that is played to its end."""
-    while True:
-        try:
-            next(under_way)
-        except StopIteration as end:
-            row: Row = end.value
-            return row
+def loading(entrant: Entrant, limits: Limits, has_core: bool = False) -> PolicyProcess:
+    """A new process that loads its policy: :func:`playing` waits for that."""
+    process = PolicyProcess(entrant, has_core)
+    with suppress(PolicyFailure):  # who asks it for more sees that it has ended
+        process.ask(limits.start_s, "load")
+    return process
 
 
 def playing(
-    env: FleetEnv,
+    fleet: Fleet,
     process: PolicyProcess,
     known: Described,
     episode: Episode,
     limits: Limits,
     is_bound: bool,
     seed: int = EPISODE_SEED,
-) -> Playing:
-    """Play an episode, and stop where the policy thinks; arguments as of :func:`play_locked`, and a new process."""
-    begun_s, course, failure, is_over = time.perf_counter(), Course(), None, False
+) -> Playing[Row]:
+    """Play an episode in a fleet; arguments as of :func:`play_locked`, and a process that loads."""
+    begun_s, course, failure = time.perf_counter(), Course(), None
     try:
-        observation, _ = env.reset(seed=seed, options=dict(episode))
-        player = AgentTurns(env, process, observation) if known.kind == "agent" else ControllerTurns(env, process)
-        process.ask(limits.start_s, "load")
-        yield
+        fleet.begin(seed, dict(episode))
+        player = AgentTurns(fleet, process) if known.kind == "agent" else ControllerTurns(fleet, process)
         process.described()
-        ask_to_begin(env, process, player, episode, limits, is_bound)
-        yield
+        ask_to_begin(fleet, process, player, episode, limits, is_bound)
+        yield Stop.ASKED
         process.answer()
         course.step, course.reset_s = 0, process.took_s
-        while not is_over:
+        while not fleet.is_over:
             player.ask(min(limits.decision_s, limits.episode_s - course.seen_s))
-            yield
+            yield Stop.ASKED
             course.said.append(player.decision())
             course.decisions_s.append(process.took_s)
             course.seen_s += process.seen_s
             if course.seen_s > limits.episode_s:
                 raise PolicyFailure("TimeLimit", f"its decisions took more than {limits.episode_s:g} s together")
-            is_over, info = player.follow()
-            course.terms.append([info[name] for name in TERMS])
+            yield Stop.DECIDED
+            course.terms.append(fleet.terms)
             course.step += 1
     except PolicyFailure as error:
         failure = Failure(course.step, error.kind, error.message)
-    score = episode_score(env)
-    digests = rolled([digested(said) for said in course.said]), rolled(course.terms)
+    score, said = episode_score(fleet), stacked(course.said) if course.said else {}
+    digests = rolled(all_digested(said) if said else []), rolled(course.terms)
     times = course.times() | {"wall_s": time.perf_counter() - begun_s}
-    terms, log = dict(score.terms), packed(course.said) if failure is None else None
-    return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(env), *digests, times, failure, log=log)
+    terms, log = dict(score.terms), packed(said) if failure is None else None
+    return Row(episode, max(course.step, 0), score.is_overfull, terms, measured(fleet), *digests, times, failure, log=log)
 
 
 def ask_to_begin(
-    env: FleetEnv,
+    fleet: Fleet,
     process: PolicyProcess,
     player: AgentTurns | ControllerTurns,
     episode: Episode,
@@ -204,13 +196,12 @@ def ask_to_begin(
     Raises:
         PolicyFailure: Its process has ended.
     """
-    problem, played = env.setup.problem, env.episode
+    problem, played = fleet.setup.problem, fleet.episode
     seed = policy_seed(problem, episode)
     if isinstance(player, AgentTurns):
         process.ask(limits.reset_s, "begin_agent", seed, player.layout)
-    elif is_bound:
-        scenario = Scenario(problem.name, env.setup.world, played.workload, problem.control_interval_s)
-        future = played.workload, played.workload_seed
-        process.ask(limits.reset_s, "begin_controller", scenario, seed, future, player.layout, player.reply)
     else:
-        process.ask(limits.reset_s, "begin_controller", briefing(problem, played, seed), seed, None, player.layout, player.reply)
+        told, future = briefing(problem, played, seed), None
+        if is_bound:
+            told, future = {**told, "workload": played.workload, "duration_s": None}, (played.workload, played.workload_seed)
+        process.ask(limits.reset_s, "begin_controller", told, seed, future, player.layout, player.reply)

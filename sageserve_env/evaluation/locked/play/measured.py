@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sageserve_env.env import FleetEnv
+from sageserve_env.env.row import FleetRow
 from sageserve_env.sim.readout.measure import fleet_cells, fleet_rows, service_cells, service_rows
 from sageserve_env.world.schema import TIERS
 
@@ -24,10 +24,10 @@ MEASURED = {
 }
 
 
-def measured(env: FleetEnv) -> Measured:
+def measured(row: FleetRow) -> Measured:
     """What was measured in the episode so far, by the names in ``MEASURED``; seconds, hours and counts."""
-    world, spending = env.setup.world, env.spending()
-    arrays = env.snapshot().row.state
+    world, spending = row.setup.world, row.spending()
+    arrays = row.snapshot().row.state
     by_tier = {row.tier: row for row in service_rows(world, "tier", service_cells(world, arrays))}
     (fleet,) = fleet_rows(world, "total", fleet_cells(world, arrays, spending))
     niw = by_tier["NIW"]

@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 
-from sageserve_env.env import FleetEnv
+from sageserve_env.env.fleets import Fleet
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import ACTION, KNOBS, ORDER, Said, knobs_of, order_code, said_of
 from sageserve_env.evaluation.locked.wall.process import PolicyFailure, PolicyProcess
 from sageserve_env.evaluation.locked.wall.wire import Packer, layout
 from sageserve_env.sim import Knobs
+from sageserve_env.world.schema import World
 
 
 class AgentTurns:
     """Observation over, action back."""
 
-    def __init__(self, env: FleetEnv, process: PolicyProcess, observation: Any) -> None:
-        self._env, self._process, self._observation = env, process, observation
+    def __init__(self, fleet: Fleet, process: PolicyProcess) -> None:
+        self._fleet, self._process = fleet, process
         self.layout = layout(self._told())
         self._turns = Packer(self.layout, process.open_box(self.layout))
 
@@ -32,42 +33,34 @@ class AgentTurns:
         self._process.turn(limit_s)
 
     def decision(self) -> Said:
-        """The action that was asked for.
+        """The action that was asked for, which is what the fleet does next.
 
         Raises:
-            PolicyFailure: There is none in time.
+            PolicyFailure: There is none in time, or it is not in the action space.
         """
-        self._action = as_array(self._process.answer())
-        return {ACTION: self._action}
-
-    def follow(self) -> tuple[bool, dict[str, Any]]:
-        """Carry it out: whether the episode is over, and the info.
-
-        Raises:
-            PolicyFailure: It is not in the action space.
-        """
+        action = as_array(self._process.answer())
         try:
-            self._observation, _, _, is_over, info = self._env.step(self._action)
+            self._fleet.act(action)
         except InputError as error:
             raise PolicyFailure("Nonsense", str(error)) from None
-        return is_over, info
+        return {ACTION: action}
 
     def _told(self) -> dict[str, Any]:
         """What the agent sees."""
-        mask = None
-        if self._env.setup.has_masks:
-            mask = self._env.action_masks().reshape(self._env.setup.mask_shape).view(np.int8)
-        return {"observation": self._observation, "mask": mask}
+        mask, setup = None, self._fleet.setup
+        if setup.has_masks:
+            mask = self._fleet.action_masks().reshape(setup.mask_shape).view(np.int8)
+        return {"observation": self._fleet.observation(), "mask": mask}
 
 
 class ControllerTurns:
     """Telemetry over, knobs back."""
 
-    def __init__(self, env: FleetEnv, process: PolicyProcess) -> None:
-        self._env, self._process = env, process
-        self.layout = layout(vars(env.telemetry()))
+    def __init__(self, fleet: Fleet, process: PolicyProcess) -> None:
+        self._fleet, self._process, self._world = fleet, process, fleet.setup.world
+        self.layout = layout(vars(fleet.telemetry()))
         self._turns = Packer(self.layout, process.open_box(self.layout))
-        held = said_of(Knobs.static(env.setup.world))
+        held = said_of(Knobs.static(self._world))
         self.reply = layout({name: array.astype(np.result_type(array, np.int64)) for name, array in held.items()})
         self._said: Any = None
 
@@ -77,31 +70,33 @@ class ControllerTurns:
         Raises:
             PolicyFailure: Nobody is there.
         """
-        self._env.write_telemetry(self._turns.places)
+        self._fleet.write_telemetry(self._turns.places)
         self._process.turn(limit_s)
 
     def decision(self) -> Said:
-        """The knobs that were asked for.
+        """The knobs that were asked for, which are in force next.
 
         Raises:
-            PolicyFailure: There are none in time.
+            PolicyFailure: There are none in time, or they do not fit the world.
         """
         said = self._process.answer(self.reply)
         if said is not self._said:
-            self._said, self._knobs, self._decided = said, *as_knobs(said)
+            knobs, self._decided = as_knobs(said)
+            self._said, self._knobs = said, checked(knobs, self._world)
+        self._fleet.follow(self._knobs)
         return self._decided
 
-    def follow(self) -> tuple[bool, dict[str, Any]]:
-        """Carry them out: whether the episode is over, and the info.
 
-        Raises:
-            PolicyFailure: They do not fit the world.
-        """
-        try:
-            *_, is_over, info = self._env.follow(self._knobs)
-        except InputError as error:
-            raise PolicyFailure("Nonsense", str(error)) from None
-        return is_over, info
+def checked(knobs: Knobs, world: World) -> Knobs:
+    """Knobs that fit a world.
+
+    Raises:
+        PolicyFailure: They do not.
+    """
+    try:
+        return knobs.validated(world)
+    except InputError as error:
+        raise PolicyFailure("Nonsense", str(error)) from None
 
 
 def as_knobs(said: Any) -> tuple[Knobs, Said]:

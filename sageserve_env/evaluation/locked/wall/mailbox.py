@@ -1,7 +1,7 @@
 """Turns go through memory that both processes share, so that none costs a message on the line, nor waking who waits there.
 
-One side asks and one side answers. Each looks now and then whether it is its turn, and when it has waited for long, it sleeps at
-the line, where the other wakes it.
+One side asks and one side answers. Who waits looks again and again whether it is its turn, with a pause between two looks; when it
+has waited for long, it sleeps at the line, where the other wakes it.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from multiprocessing.connection import Connection
 
 import numpy as np
 from numpy.typing import NDArray
-
-NAP_S = 5e-5
-"""Between two looks, where others want the core; who has one to spare looks all the time."""
 
 AWAKE_S, SLEEP_S = 0.01, 0.05
 """How long one looks before one sleeps, and how long one sleeps before one looks all the same."""
@@ -42,6 +39,18 @@ WAKE = b"\n"
 """On the line: look into the box."""
 
 
+NAP_S = 2e-5
+
+Pause = Callable[[], None]
+"""Between two looks."""
+
+give_way: Pause = getattr(os, "sched_yield", partial(time.sleep, 0))
+"""For who has nothing else to do, and lets others have the core."""
+
+nap: Pause = partial(time.sleep, NAP_S)
+"""For who waits while another works: many that look all the time, on few cores, are in each other's way."""
+
+
 def new_file() -> int:
     """A file in memory for a box: its descriptor."""
     if hasattr(os, "memfd_create"):
@@ -57,20 +66,20 @@ class Mailbox:
         file: Of the box; it is closed here.
         size: Bytes of a question.
         line: To the other side.
-        has_core: Whether those who wait have a core to spare.
+        pause: Between two looks; None: who waits sleeps at once, as others want its core.
 
     Attributes:
         question: Its bytes, for the asker to write, shape (size,), uint8.
     """
 
-    def __init__(self, file: int, size: int, line: Connection, has_core: bool) -> None:
+    def __init__(self, file: int, size: int, line: Connection, pause: Pause | None = give_way) -> None:
         os.ftruncate(file, HEAD + size + ROOM)
         memory = memoryview(mmap.mmap(file, HEAD + size + ROOM))
         os.close(file)
         self._words, self._seconds, self._line = memory[:HEAD].cast("q"), memory[:HEAD].cast("d"), line
         self.question: NDArray[np.uint8] = np.frombuffer(memory[HEAD : HEAD + size], np.uint8)
         self._room = memory[HEAD + size :]
-        self._pause = os.sched_yield if has_core and hasattr(os, "sched_yield") else partial(time.sleep, NAP_S)
+        self._pause = pause
         self._held: bytes | None = None
 
     def ask(self) -> None:
@@ -130,7 +139,7 @@ class Mailbox:
         """Wait for the other side; whether it is what one waits for that came, and not something on the line."""
         until_s = time.perf_counter() + AWAKE_S
         while not is_there():
-            if time.perf_counter() < until_s:
+            if self._pause is not None and time.perf_counter() < until_s:
                 self._pause()
                 continue
             self._words[sleeper] = 1

@@ -66,7 +66,7 @@ class PolicyProcess:
 
     Args:
         entrant: Who.
-        has_core: Whether those who wait, it and who asks it, have a core to spare.
+        has_core: Whether it has a core to spare when it waits.
 
     Attributes:
         seen_s: Seconds from the last question until its answer was read here: what limits are set to.
@@ -77,13 +77,14 @@ class PolicyProcess:
         context = forking(entrant)
         self._connection, theirs = context.Pipe()
         self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
+        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ANSWER)
         self._process = context.Process(target=worker.serve, args=(theirs, entrant, has_core), daemon=True)
         self._task, self._limit_s, self._asked_s, self._due_s = "", math.inf, 0.0, math.inf
         self._is_turn, self._is_read, self._is_late, self._is_closed = False, False, False, Event()
         self._heard = b""
         self._understood: Any = None
         self.seen_s = self.took_s = 0.0
-        self._file, self._has_core = new_file(), has_core
+        self._file = new_file()
         self._box: Mailbox | None = None
         self._process.start()
         theirs.close()
@@ -111,7 +112,7 @@ class PolicyProcess:
 
     def open_box(self, layout: Layout) -> NDArray[np.uint8]:
         """The memory in which it finds what it sees at each turn, in a layout with which the episode is begun."""
-        self._box = Mailbox(self._file, layout.dtype.itemsize, self._connection, self._has_core)
+        self._box = Mailbox(self._file, layout.dtype.itemsize, self._connection)
         return self._box.question
 
     def turn(self, limit_s: float) -> None:

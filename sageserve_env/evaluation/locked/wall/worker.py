@@ -22,7 +22,7 @@ import numpy as np
 from sageserve_env.errors import InputError
 from sageserve_env.evaluation.locked.actions import KNOBS, ORDER, said_of
 from sageserve_env.evaluation.locked.entrant import Entrant, described
-from sageserve_env.evaluation.locked.wall.mailbox import TOOK, Mailbox
+from sageserve_env.evaluation.locked.wall.mailbox import TOOK, Mailbox, nap
 from sageserve_env.evaluation.locked.wall.wire import Layout, Packer, fits, unpack
 from sageserve_env.evaluation.policy import hushed
 from sageserve_env.scenarios import Scenario
@@ -35,8 +35,10 @@ def serve(line: Connection, entrant: Entrant, has_core: bool) -> None:
     """Answer until the other side closes: tasks on the line, a method of :class:`Played` and its arguments; turns in its box."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to see
     os.dup2(2, 1)  # what a policy prints is no result
+    with suppress(AttributeError, OSError):  # where there is such a thing, it interrupts nobody when it wakes up
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     Thread(target=_end_with_parent, daemon=True).start()
-    played = Played(entrant, partial(Mailbox, reduction.recv_handle(line), line=line, has_core=has_core))
+    played = Played(entrant, partial(Mailbox, reduction.recv_handle(line), line=line, pause=nap if has_core else None))
     with hushed(), suppress(EOFError):
         while True:
             if played.box is not None and played.box.wait_for_question():
@@ -95,15 +97,18 @@ class Played:
         self._policy.reset(seed)
 
     def begin_controller(
-        self, scenario: Scenario, seed: int, future: tuple[Workload, int] | None, layout: Layout, reply: Layout
+        self, told: dict[str, Any], seed: int, future: tuple[Workload, int] | None, layout: Layout, reply: Layout
     ) -> None:
-        """Begin an episode of a controller; a bound is shown the future. Layouts: of telemetry, and of knobs.
+        """Begin an episode of a controller, in the scenario of these arguments; a bound is shown the future.
+
+        Layouts: of telemetry, and of knobs.
 
         Raises:
             InputError: It wants another fleet.
         """
         self._turn, self._replies = self._decide, Packer(reply)
         self._open(layout)
+        scenario = Scenario(**told)
         prepare = getattr(self._policy, "prepare", None)
         if prepare is not None and prepare(scenario.world) != scenario.world:
             raise InputError(f"policy '{self._entrant.text}' asks for a fleet of its own; a problem has one for all")
