@@ -30,6 +30,9 @@ from sageserve_env.scenarios import Problem
 
 FORMAT = 1
 
+SMALL_ENDPOINTS = 6
+"""In worlds of up to so many, two fleets for each thread take a turn: both stay in its cache, and one call simulates them."""
+
 
 @dataclass(frozen=True)
 class Job:
@@ -151,7 +154,9 @@ def play_here(job: Job, episodes: Iterable[tuple[Episode, int]], workers: int) -
     wanted = list(episodes)
     if not wanted:
         return
-    seats = Seats(job, min(TURNS * workers, len(wanted)), workers)
+    world = job.problem.world()
+    in_a_turn = workers * (2 if len(world.regions) * len(world.models) * len(world.pools) <= SMALL_ENDPOINTS else 1)
+    seats = Seats(job, min(TURNS * in_a_turn, len(wanted)), workers)
     try:
         yield from seats.play(wanted)
     finally:
