@@ -117,7 +117,7 @@ class Search:
         return {
             "format": FORMAT,
             "env": self.problem.id,
-            "problem": plans_digest(env),
+            "problem": plans_digest(env.setup),
             "split": self.split,
             "horizon_s": env.setup.problem.horizon_s,
             "episode_seed": EPISODE_SEED,

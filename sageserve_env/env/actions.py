@@ -37,7 +37,7 @@ def action_space(mode: str, world: World, max_delta: int) -> spaces.Space[Any]:
 
     An entry a of a Box stands for the share (a + 1) / 2; what lies outside is taken for the nearest end.
     """
-    n = len(world.regions) * len(world.models) * len(world.pools)
+    n = world.n_endpoints
     fleets = n * len(world.vm_types)
     if mode == "delta":
         return spaces.MultiDiscrete(np.full(fleets, 2 * max_delta + 1))

@@ -157,19 +157,17 @@ class FleetRow(Described):
         Raises:
             InputError: The seed is none, no episode is under way, or its requests are recorded ones, which have no law.
         """
-        given = read_fork_seed(seed)
-        if self._episode is None or self.is_over:
-            raise InputError("fork(): no episode is under way; call reset() first")
-        workload = self._episode.workload
+        given, episode = read_fork_seed(seed), self._episode_under_way("fork()")
+        workload = episode.workload
         if not isinstance(workload, IntensityWorkload):
             kind = f"the requests of {workload.name!r} are recorded and have no law"
             raise InputError(f"fork(): {kind} to draw others by; use snapshot(), which sees the true future")
         now = Fork(float(self._engine.rows["row"][self._index]["until_s"]), given)
-        forks = (*self._episode.forks, now)
-        tables = redrawn(workload, self.setup.world, self._episode.workload_seed, forks)
+        forks = (*episode.forks, now)
+        tables = redrawn(workload, self.setup.world, episode.workload_seed, forks)
         return EnvSnapshot(
             self._engine.fork(self._index, tables, now.word(0)),
-            replace(self._episode, forks=forks),
+            replace(episode, forks=forks),
             self.np_random.bit_generator.state,
             self._observer.fork(self._index, now.word(0)),
             self.setup.identity,
@@ -200,6 +198,16 @@ class FleetRow(Described):
         if self.render_mode == "ansi":
             return self._dashboard.ansi()
         return self._dashboard.frame() if self.render_mode == "rgb_array" else None
+
+    def _episode_under_way(self, what: str) -> Episode:
+        """The episode, for what can only be done while it lasts.
+
+        Raises:
+            InputError: None was begun, or it is over.
+        """
+        if self._episode is None or self.is_over:
+            raise InputError(f"{what}: no episode is under way; call reset() first")
+        return self._episode
 
     def _begin(self, options: dict[str, Any] | None) -> None:
         """Draw an episode and start it."""

@@ -13,7 +13,6 @@ from sageserve_env.env.config import config_from, read_seed
 from sageserve_env.env.core import Engine
 from sageserve_env.env.row import DRAWABLE_MODES, FleetRow, Info, require_render_mode
 from sageserve_env.env.setup import Setup, as_numbers
-from sageserve_env.errors import InputError
 from sageserve_env.sim.knobs import Knobs
 
 Observation = Any
@@ -116,7 +115,7 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
         Raises:
             InputError: The action is not in the action space, or no episode is under way.
         """
-        self._require_episode("step()")
+        self._episode_under_way("step()")
         self._engine.step(self.setup.checked(as_numbers(action)[None]))
         return self._outcome()
 
@@ -131,13 +130,9 @@ class FleetEnv(FleetRow, gym.Env[Observation, Any]):
         Raises:
             InputError: The knobs do not fit the world, or no episode is under way.
         """
-        self._require_episode("follow()")
+        self._episode_under_way("follow()")
         self._engine.follow([knobs])
         return self._outcome()
-
-    def _require_episode(self, what: str) -> None:
-        if self._episode is None or self.is_over:
-            raise InputError(f"{what}: no episode is under way; call reset() first")
 
     def _outcome(self) -> tuple[Observation, float, bool, bool, Info]:
         """What a step returns."""

@@ -81,16 +81,15 @@ def vms_by_type(world: World) -> NDArray[np.int64]:
 def empty_rows(settings: Settings, n_envs: int) -> dict[str, NDArray[Any]]:
     """The arrays of ``Rows``, those of the workload as small as can be."""
     world = settings.world
-    n_endpoints = len(world.regions) * len(world.models) * len(world.pools)
     n_origins = len(world.regions) * len(world.models) * st.N_TIERS
-    fleets = n_endpoints * len(world.vm_types)
+    fleets = world.n_endpoints * len(world.vm_types)
     space = action_space(settings.action_mode, world, settings.max_delta)
     shapes: dict[str, tuple[tuple[int, ...], Any]] = {
         "row": ((), ROW),
         "target": ((fleets,), np.int64),
         "history": ((HISTORY, n_origins), np.float64),
         "seen": ((n_origins, 3), np.int64),
-        "served": ((n_endpoints * st.N_TIERS, 3), np.int64),
+        "served": ((world.n_endpoints * st.N_TIERS, 3), np.int64),
         "action": (space.shape or (1,), np.float64),
         "observation": ((len(observation_features(world)),), np.float32),
         "mask": ((math.prod(mask_shape(space)),), np.bool_),

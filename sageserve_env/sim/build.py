@@ -182,8 +182,7 @@ def initial_state(world: World, *, n_envs: int = 1, max_in_flight: int = 1024) -
         n_envs: Environments.
         max_in_flight: Slots of the pool of requests in flight.
     """
-    n_regions, n_models, n_types = len(world.regions), len(world.models), len(world.vm_types)
-    n_endpoints = n_regions * n_models * len(world.pools)
+    n_regions, n_models, n_types, n_endpoints = len(world.regions), len(world.models), len(world.vm_types), world.n_endpoints
     vms = [sum(region.vm_capacity.values()) for region in world.regions]
     n_ways = len(delays(world)[0])
     places = vm_places(world)

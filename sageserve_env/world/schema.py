@@ -419,3 +419,8 @@ class World:
     pue: float = 1.0
     week_of: str = "2024-01-01"
     faults: Faults = field(default_factory=Faults)
+
+    @property
+    def n_endpoints(self) -> int:
+        """One for each region, model and pool, in this order."""
+        return len(self.regions) * len(self.models) * len(self.pools)

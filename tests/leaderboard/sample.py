@@ -13,7 +13,7 @@ import numpy as np
 from sageserve_env import __version__
 from sageserve_env.env import FleetEnv
 from sageserve_env.env.rewards import TERMS
-from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed, stacked
+from sageserve_env.evaluation.locked.actions import ACTION, ORDER, Said, knobs_of, order_code, packed, stacked
 from sageserve_env.evaluation.locked.protocol import PROTOCOL, Rolling
 from sageserve_env.evaluation.locked.result.logs import Logged, read_lines, write_logs
 from sageserve_env.evaluation.problems.episodes import EPISODE_SEED
@@ -79,6 +79,13 @@ def fixed(policy: nulls.Fixed) -> Decide:
 
 
 DECIDES = {MINE: grows(1), OTHER: grows(2), "serve-nothing": fixed(nulls.Nothing()), "least-fleet": fixed(nulls.Least())}
+
+
+def digested(said: Said) -> Any:
+    """What of one decision goes into the rolling digest: all of it, as one array."""
+    if ACTION in said:
+        return said[ACTION]
+    return np.concatenate([*(said[name].ravel() for name in sorted(said) if name != ORDER), [said[ORDER]]])
 
 
 def played(board: Board, decide: Decide) -> Iterator[Logged]:

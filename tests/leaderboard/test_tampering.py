@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from sageserve_env.evaluation.locked.actions import digested, packed, stacked, unpacked
+from sageserve_env.evaluation.locked.actions import packed, stacked, unpacked
 from sageserve_env.evaluation.locked.protocol import Rolling
 from sageserve_env.leaderboard import nulls
 from sageserve_env.leaderboard.finding import KINDS
 from sageserve_env.leaderboard.submission.folder import EPISODES, RECORD
 from sageserve_env.leaderboard.verify import verify
-from tests.leaderboard.sample import ID, MINE, OTHER, Sample, enter, fixed, grows
+from tests.leaderboard.sample import ID, MINE, OTHER, Sample, digested, enter, fixed, grows
 
 SNAPSHOT = Path(__file__).with_name("tampering.json")
 

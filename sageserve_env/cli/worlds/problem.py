@@ -31,7 +31,7 @@ def list_problems() -> None:
     for name in PROBLEMS:
         problem = load_problem(name)
         world, episodes = problem.world(), problem.split("test").held_out()
-        endpoints = len(world.regions) * len(world.models) * len(world.pools)
+        endpoints = world.n_endpoints
         steps = round(problem.horizon_s / problem.control_interval_s)
         made.add_row(problem.id, problem.summary, str(endpoints), f"{steps:,}", str(len(episodes)))
     output().print(made)

@@ -88,14 +88,13 @@ class Layout:
 
     def _group_shapes(self, world: World) -> dict[str, tuple[int, ...]]:
         """Shapes of the groups, in the order of the flat row."""
-        n_endpoints = len(world.regions) * len(world.models) * len(world.pools)
         shapes: dict[str, tuple[int, ...]] = {"regions": (len(world.regions), len(world.vm_types)), "time": (6,)}
         if hourly_entries(world):
             shapes["hours"] = (len(world.regions), hourly_entries(world))
         if self.view.forecaster is not None:
             shapes["forecast"] = (len(world.regions), len(world.models))
         of_endpoints = len(self.features) - sum(int(np.prod(shape)) for shape in shapes.values())
-        return {"endpoints": (n_endpoints, of_endpoints // n_endpoints), **shapes}
+        return {"endpoints": (world.n_endpoints, of_endpoints // world.n_endpoints), **shapes}
 
     def _split(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """Views of the last axis by group."""

@@ -48,15 +48,8 @@ def said_of(knobs: Knobs) -> Said:
     return {name: np.asarray(getattr(knobs, name)) for name in KNOBS} | {ORDER: order_code(knobs.admission_order)}
 
 
-def digested(said: Said) -> Array:
-    """What of a decision goes into the rolling digest: all of it, as one array."""
-    if ACTION in said:
-        return said[ACTION]
-    return np.concatenate([*(said[name].ravel() for name in sorted(said) if name != ORDER), [said[ORDER]]])
-
-
 def all_digested(arrays: Said) -> Array:
-    """What of the decisions of an episode goes into the rolling digest: :func:`digested` of each, a row for each.
+    """What of the decisions of an episode goes into the rolling digest: all of each, as a row.
 
     Args:
         arrays: By name, the steps along the first axis.

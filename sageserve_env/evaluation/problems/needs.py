@@ -181,7 +181,7 @@ def _held(world: World, instances: NDArray[np.int64]) -> Knobs:
 
 def _alone(world: World, count: int) -> Knobs:
     """The same number everywhere, and no region helps another."""
-    knobs = _held(world, np.full(len(world.regions) * len(world.models) * len(world.pools), count))
+    knobs = _held(world, np.full(world.n_endpoints, count))
     knobs.routing_threshold[...] = MOST_LOAD
     return knobs
 

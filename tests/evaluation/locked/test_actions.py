@@ -10,12 +10,13 @@ import pytest
 from sageserve_env.cli.policies.simulate import policy_options
 from sageserve_env.env import FleetEnv
 from sageserve_env.errors import InputError
-from sageserve_env.evaluation.locked.actions import digested, knobs_of, order_code, packed, stacked, unpacked
+from sageserve_env.evaluation.locked.actions import knobs_of, order_code, packed, stacked, unpacked
 from sageserve_env.evaluation.locked.entrant import Entrant
 from sageserve_env.evaluation.locked.evaluate import evaluate
 from sageserve_env.evaluation.locked.result.logs import Logged, log_file, read_lines, write_logs
 from sageserve_env.scenarios import load_problem
 from sageserve_env.sim import Knobs
+from tests.leaderboard.sample import digested
 
 FILE = Path(__file__).with_name("entrants.py")
 

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sageserve_env.env import FleetEnv
+from sageserve_env.env.config import Config
 from sageserve_env.env.fleets import Fleet
 from sageserve_env.env.setup import Setup
 from sageserve_env.evaluation.locked.play.together import Playing, Stop
@@ -46,7 +46,7 @@ class Anchors:
         if not log.is_file() or not plans.is_file():
             return None
         facts = json.loads(plans.read_text(encoding="utf-8"))
-        searched = plans_digest(FleetEnv(problem=problem, split=setup.split))  # an agent's view changes no anchor
+        searched = plans_digest(Setup(Config(problem=problem, split=setup.split)))  # an agent's view changes no anchor
         wanted = {"split": SPLIT, "episode_seed": EPISODE_SEED, "horizon_s": problem.horizon_s, "problem": searched}
         if any(facts[name] != value for name, value in wanted.items()):
             return None
@@ -74,7 +74,6 @@ class Anchors:
         return {**reactive, "hindsight_usd": plan[0], "hindsight_is_feasible": plan[1]}
 
 
-def plans_digest(env: FleetEnv) -> str:
+def plans_digest(setup: Setup) -> str:
     """What ``sageserve search`` calls the problem of its plans: plans of one that has changed since are no anchor."""
-    setup = env.setup
     return digest(setup.identity, repr(setup.problem.split(setup.split)), setup.problem.breach_prices_usd)

@@ -115,7 +115,6 @@ def play_locked(
     episode: Episode,
     limits: Limits,
     is_bound: bool,
-    seed: int = EPISODE_SEED,
 ) -> Row:
     """Play one episode with a new process.
 
@@ -126,11 +125,10 @@ def play_locked(
         episode: Which one.
         limits: How long it may take.
         is_bound: Show it the traffic to come.
-        seed: Of ``reset``.
     """
     process = loading(entrant, limits)
     try:
-        (row,) = together(fleets, iter([playing(fleets.each[0], process, known, episode, limits, is_bound, seed)]))
+        (row,) = together(fleets, iter([playing(fleets.each[0], process, known, episode, limits, is_bound, EPISODE_SEED)]))
     finally:
         process.close()
     return row
@@ -151,9 +149,9 @@ def playing(
     episode: Episode,
     limits: Limits,
     is_bound: bool,
-    seed: int = EPISODE_SEED,
+    seed: int,
 ) -> Playing[Row]:
-    """Play an episode in a fleet; arguments as of :func:`play_locked`, and a process that loads."""
+    """Play an episode in a fleet; arguments as of :func:`play_locked`, a process that loads, and the seed of ``reset``."""
     begun_s, course, failure = time.perf_counter(), Course(), None
     try:
         fleet.begin(seed, dict(episode))
@@ -200,8 +198,10 @@ def ask_to_begin(
     seed = policy_seed(problem, episode)
     if isinstance(player, AgentTurns):
         process.ask(limits.reset_s, "begin_agent", seed, player.layout)
+        return
+    if is_bound:
+        told = {"name": problem.name, "world": fleet.setup.world, "workload": played.workload}
+        told["control_interval_s"], future = problem.control_interval_s, (played.workload, played.workload_seed)
     else:
         told, future = briefing(problem, played, seed), None
-        if is_bound:
-            told, future = {**told, "workload": played.workload, "duration_s": None}, (played.workload, played.workload_seed)
-        process.ask(limits.reset_s, "begin_controller", told, seed, future, player.layout, player.reply)
+    process.ask(limits.reset_s, "begin_controller", told, seed, future, player.layout, player.reply)

@@ -38,8 +38,8 @@ TOOK = struct.Struct("d")
 WAKE = b"\n"
 """On the line: look into the box."""
 
-
 NAP_S = 2e-5
+"""Asked for; it takes the system three to five times as long."""
 
 Pause = Callable[[], None]
 """Between two looks."""
@@ -48,7 +48,7 @@ give_way: Pause = getattr(os, "sched_yield", partial(time.sleep, 0))
 """For who has nothing else to do, and lets others have the core."""
 
 nap: Pause = partial(time.sleep, NAP_S)
-"""For who waits while another works: many that look all the time, on few cores, are in each other's way."""
+"""For who waits while another works: where many of them looked all the time, on few cores, episodes took longer."""
 
 
 def new_file() -> int:

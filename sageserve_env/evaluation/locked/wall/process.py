@@ -77,7 +77,8 @@ class PolicyProcess:
         context = forking(entrant)
         self._connection, theirs = context.Pipe()
         self._wire = socket.socket(fileno=os.dup(self._connection.fileno()))
-        self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ANSWER)
+        with suppress(OSError):  # systems differ in the most that they allow; nobody waits while what is told of an episode is read
+            self._wire.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, LONGEST_ANSWER)
         self._process = context.Process(target=worker.serve, args=(theirs, entrant, has_core), daemon=True)
         self._task, self._limit_s, self._asked_s, self._due_s = "", math.inf, 0.0, math.inf
         self._is_turn, self._is_read, self._is_late, self._is_closed = False, False, False, Event()
